@@ -1,0 +1,65 @@
+package hyperlocal
+
+import (
+	"context"
+	"time"
+)
+
+// Rank is a place in the one lock order of the whole module. A transaction takes row locks
+// in ascending rank, and within one rank sorted by key. Stores check it in tests.
+type Rank uint8
+
+// The lock order.
+const (
+	RankIdempotency Rank = iota + 1
+	RankOrder
+	RankIntent
+	RankStock
+	RankAccount
+	RankLot
+	RankVoucher
+)
+
+// Placement is one order of a batch as the participants of a placement see it.
+type Placement struct {
+	Tenant   TenantID
+	Order    Ref
+	Merchant Ref
+	Customer Ref // zero for a guest
+	Total    Money
+	At       time.Time
+	Actor    Actor
+	Items    []ItemQuantity // stock and capacity, demand not yet summed
+	Spend    []Spend        // points, wallet, coupon uses
+}
+
+// Spend is a claim on something bounded that is not stock.
+type Spend struct {
+	Kind   string // names the participant that handles it, such as "points"
+	Ref    Ref    // whose
+	Amount int64  // in the smallest unit of the asset
+}
+
+// Participant takes part in the placement of orders: stock, points, coupons. The order
+// service calls its participants in the order of their ranks and owns none of their rules.
+type Participant interface {
+	// Rank is the participant's place in the lock order.
+	Rank() Rank
+	// Decide locks and reads whatever the batch needs, in a constant number of statements,
+	// and writes nothing. It must be called inside a transaction.
+	Decide(ctx context.Context, batch []Placement) (Decision, error)
+}
+
+// Decision is what a participant knows after it has locked and read. Check and Take are
+// called item by item in the order of the batch, so the first come is the first served and
+// an item that another participant refuses holds nothing back from those behind it.
+type Decision interface {
+	// Check reports whether item i can be granted after all that was taken so far; nil
+	// means yes. It works in memory and changes nothing.
+	Check(i int) error
+	// Take grants item i in memory. It is called only after Check(i) returned nil.
+	Take(i int)
+	// Apply queues the writes for everything that was taken, in a constant number of
+	// statements whatever the number of items.
+	Apply(ctx context.Context) error
+}
