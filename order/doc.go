@@ -1,0 +1,45 @@
+// Package order is the order of a customer with a merchant: placed, paid, worked on, handed
+// over, and if need be cancelled or refunded.
+//
+// A [Service] is built from a [Store] and the ports in ports.go, all of them in the host's
+// own transaction:
+//
+//	orders, err := order.New(order.Config{
+//		Store: db.Orders(), Tx: db, Outbox: db.Outbox(), Idempotency: db.Idempotency(),
+//		Stock: stock, Payments: payments, Journal: ledger, Offers: catalogue,
+//	})
+//	placed, err := orders.Place(ctx, order.PlaceCommand{...})
+//	paid, err := orders.Pay(ctx, order.PayCommand{...})
+//	_, err = orders.Accept(ctx, order.Command{...})
+//
+// Everything works in batches, and one is a batch of length one: [Service.PlaceMany] and
+// [Service.Do] answer per item, and a refused item never fails its neighbours.
+//
+// # Three facts, three tables
+//
+// Where the order stands in its fulfilment ([State]), what is known about its money
+// ([PaymentStatus]) and where each refund stands ([RefundState]) are separate facts. Each
+// moves along a transition table that is data: [DefaultTable], [DefaultPaymentTable] and
+// [DefaultRefundTable]; docs/state holds them as diagrams. Whatever is not in a table is
+// refused. A host adds rows of its own:
+//
+//	order.New(config, order.WithTable(order.DefaultTable().With(rows...)))
+//
+// # The clock
+//
+// No order is ever without a next action: [NextAction] names one for every state and payment
+// status, it is stored with the order, and [Service.RunDue] does what is due. A worker calls
+// RunDue, sleeps until the time that it returned or until Config.Wake is called, and calls it
+// again.
+//
+// # Money
+//
+// The order context never talks to a gateway. It stores payment operations through
+// [Payments] in its own transaction, asks for their execution afterwards, and is told what
+// became known through [Service.ApplyPayment].
+//
+// It never reads a price from a shopper's request unless the caller put it there, never
+// changes an order's lines after the placement, and never deletes an order.
+package order
+
+//go:generate go run ../docs/internal/gentables -out ../docs/state

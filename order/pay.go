@@ -1,0 +1,227 @@
+package order
+
+import (
+	"context"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hyperlocal-sdk/hyperlocal"
+)
+
+// Pay pays, or authorizes, what is due of an order. The attempt is committed first; then the
+// gateway is asked, outside any transaction; what it says is recorded in a transaction that
+// also moves the order (see ApplyPayment). Inside the caller's own transaction only the
+// attempt is stored, the outcome is processing, and a worker asks the gateway after the commit.
+//
+// A declined or unknown payment is no error: see Outcome, and Class for what a decline means.
+// A soft decline is tried again by itself as the policy says; the shopper may be faster.
+//
+// A repeated key is answered with how that attempt stands now, Replayed; while the gateway is
+// being asked, with ErrKeyInProgress.
+//
+// Errors: code invalid for bad input; ErrNotFound; ErrNothingDue; ErrPaymentUnderWay while
+// the outcome of an earlier attempt is open; ErrTooManyAttempts; ErrNotAllowed in any state
+// but awaiting_payment; ErrNotConfigured; what the payment context refuses; code
+// unknown_outcome, with the result so far, when the gateway's answer could not be recorded.
+func (s *Service) Pay(ctx context.Context, c PayCommand) (PayResult, error) {
+	if err := c.validate(); err != nil {
+		return PayResult{}, err
+	}
+	if s.Payments == nil {
+		return PayResult{}, ErrNotConfigured.With("missing", "payments")
+	}
+	digest, err := hyperlocal.Fingerprint(c.Order, c.Customer, c.Gateway, c.Method, c.Authorize, hyperlocal.Instant(c.At))
+	if err != nil {
+		return PayResult{}, err
+	}
+	var result PayResult
+	err = s.Tx.WithinTx(ctx, func(ctx context.Context) (err error) {
+		result, err = s.newWork(s.Clock.Now()).pay(ctx, &c, keyOf(c.Tenant, c.Actor, "order.pay", c.Key, digest))
+		return err
+	})
+	if err != nil {
+		return PayResult{}, err
+	}
+	return s.conclude(ctx, c.Tenant, result)
+}
+
+func (c *PayCommand) validate() error {
+	return problem(
+		c.Tenant.Validate(),
+		c.Actor.Validate(),
+		hyperlocal.IdempotencyKey{Tenant: c.Tenant, Key: c.Key}.Validate(),
+		c.Customer.Validate(),
+		hyperlocal.CheckText("order", "gateway", c.Gateway, maxLabel),
+		hyperlocal.CheckText("order", "method", c.Method, maxMethod),
+		checkAt("at", c.At),
+		checkID(c.Order),
+	)
+}
+
+// conclude asks the gateway about a stored attempt and reports how the order stands then.
+func (s *Service) conclude(ctx context.Context, tenant hyperlocal.TenantID, r PayResult) (PayResult, error) {
+	var (
+		fact hyperlocal.PaymentFact
+		err  error
+	)
+	if hyperlocal.InTx(ctx) {
+		if !r.Replayed {
+			return r, nil
+		}
+		facts, err := s.Payments.Status(ctx, tenant, r.Operation)
+		if err != nil || len(facts) != 1 {
+			return r, err
+		}
+		fact = facts[0]
+	} else if fact, err = s.Payments.Execute(ctx, tenant, r.Operation); err != nil {
+		return r, err
+	}
+	if r.Replayed && fact.Outcome == hyperlocal.OutcomeProcessing {
+		return PayResult{}, hyperlocal.ErrKeyInProgress
+	}
+	r.Outcome, r.Class, r.Code, r.Action = fact.Outcome, fact.Class, fact.Code, fact.Action
+	now, err := s.Store.Get(ctx, tenant, r.Order.ID)
+	if err == nil && len(now) == 1 {
+		r.Order = now[0].summary()
+	}
+	return r, err
+}
+
+// storedPay is what idempotency keeps of a payment: the attempt. The rest is read afresh.
+type storedPay struct {
+	Order     ID     `json:"order"`
+	Operation string `json:"operation"`
+}
+
+// pay is the transaction that stores an attempt.
+func (w *work) pay(ctx context.Context, c *PayCommand, key hyperlocal.IdempotencyKey) (PayResult, error) {
+	if !key.IsZero() {
+		claims, err := w.s.Idempotency.Claim(ctx, []hyperlocal.IdempotencyKey{key})
+		switch {
+		case err != nil:
+			return PayResult{}, err
+		case claims[0].Err != nil:
+			return PayResult{}, claims[0].Err
+		case !claims[0].Fresh:
+			var stored storedPay
+			err := decode(claims[0].Result, &stored)
+			return PayResult{Order: Summary{ID: stored.Order}, Operation: stored.Operation, Replayed: true}, err
+		}
+	}
+	if err := w.lock(ctx, []Key{{c.Tenant, c.Order}}); err != nil {
+		return PayResult{}, err
+	}
+	ch, err := w.find(c.Tenant, c.Order, hyperlocal.Ref{}, c.Customer)
+	if err != nil {
+		return PayResult{}, err
+	}
+	who := doer{kind: c.Actor.Kind, actor: c.Actor, at: c.At}
+	if who.at.IsZero() {
+		who.at = w.now
+	}
+	who.at = hyperlocal.Instant(who.at)
+	choice := PaymentChoice{Gateway: c.Gateway, Method: c.Method, Authorize: c.Authorize}
+	if err := w.attempt(ctx, ch, choice, who); err != nil {
+		return PayResult{}, err
+	}
+	if err := w.flush(ctx); err != nil {
+		return PayResult{}, err
+	}
+	result := PayResult{Order: ch.o.summary(), Operation: w.asked[0].ID, Outcome: hyperlocal.OutcomeProcessing}
+	return result, w.s.remember(ctx, key, storedPay{Order: c.Order, Operation: result.Operation})
+}
+
+// attempt begins a payment of what is due.
+func (w *work) attempt(ctx context.Context, c *change, choice PaymentChoice, d doer) error {
+	o := &c.o
+	switch {
+	case o.PaymentStatus == PaymentProcessing, o.PaymentStatus == PaymentUnknown:
+		return ErrPaymentUnderWay.WithRetryAfter(time.Second)
+	case o.State == AwaitingPayment:
+	case o.PaymentStatus == PaymentDue, o.PaymentStatus == PaymentRetry:
+		return ErrNotAllowed.With("state", o.State).With("trigger", "pay")
+	default:
+		return ErrNothingDue
+	}
+	due, err := c.due()
+	if err != nil {
+		return err
+	}
+	if due.Sign() <= 0 {
+		return ErrNothingDue
+	}
+	if o.Attempts >= w.s.Policy.MaxAttempts {
+		return ErrTooManyAttempts
+	}
+	if err := w.pass(ctx, c, TriggerBegin, PaymentCase{Order: o}, d); err != nil {
+		return err
+	}
+	o.Attempts++
+	o.PaidWith = choice
+	verb := hyperlocal.VerbCharge
+	if choice.Authorize {
+		verb = hyperlocal.VerbAuthorize
+	}
+	w.ask(c, verb, due, attemptReference(o.Attempts), d, nil)
+	return nil
+}
+
+// due is what is neither captured nor held.
+func (c *change) due() (hyperlocal.Money, error) {
+	net, err := c.o.Captured.Sub(c.o.Refunded)
+	if err != nil {
+		return hyperlocal.Money{}, err
+	}
+	due, err := c.o.Total.Sub(net)
+	if err != nil {
+		return hyperlocal.Money{}, err
+	}
+	return due.Sub(c.o.Authorized)
+}
+
+// pass moves the payment status along its table.
+func (w *work) pass(ctx context.Context, c *change, trigger Trigger, v PaymentCase, d doer) error {
+	from := c.o.PaymentStatus
+	row, err := w.s.payment.Fire(ctx, from, trigger, "", v)
+	if err != nil {
+		return err
+	}
+	c.o.PaymentStatus = row.To
+	w.note(c, "payment", trigger, string(from), string(row.To), d.actor, d.at, d.reason)
+	return w.emitNamed(ctx, c, row.Emits, d.actor, d.at, d.reason)
+}
+
+const attemptPrefix = "attempt/"
+
+// attemptReference names the operation of attempt n, so that the same attempt is never made twice.
+func attemptReference(n int) string { return attemptPrefix + strconv.Itoa(n) }
+
+// isAttempt reports whether a fact is about attempt n.
+func isAttempt(reference string, n int) bool {
+	text, ok := strings.CutPrefix(reference, attemptPrefix)
+	return ok && text == strconv.Itoa(n)
+}
+
+// retryAt says when the system charges again after a decline, and false if it does not: the
+// class is hard, the schedule has ended, or the deadline comes first.
+func (s *Service) retryAt(o *Order, f *hyperlocal.PaymentFact, now time.Time) (time.Time, bool) {
+	if o.State != AwaitingPayment || o.Attempts >= s.Policy.MaxAttempts {
+		return time.Time{}, false
+	}
+	gap, ok := s.Policy.Retry[f.Class].Next(o.Attempts, spread(f.Operation))
+	if !ok {
+		return time.Time{}, false
+	}
+	at := now.Add(max(gap, f.RetryAfter))
+	return at, at.Before(o.CreatedAt.Add(s.Policy.PaymentWithin))
+}
+
+// spread turns an id into a number for jitter: random enough to keep retries apart, and the
+// same whenever the transaction is run again.
+func spread(id string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(id)) // never fails
+	return h.Sum64()
+}

@@ -1,0 +1,169 @@
+package order
+
+import (
+	"context"
+	"time"
+
+	"github.com/hyperlocal-sdk/hyperlocal"
+)
+
+// doer is who fires a trigger, when and why.
+type doer struct {
+	// kind is the kind of actor that the table asks for; "" for the service itself.
+	kind   string
+	actor  hyperlocal.Actor
+	at     time.Time // effective time
+	reason string
+	// unattended: nobody waits for what is asked of a gateway, so a worker does it at once.
+	unattended bool
+}
+
+// own returns d as the service itself: what follows from a fact or another transition.
+func (d doer) own() doer {
+	d.kind = ""
+	return d
+}
+
+// fire moves the state of an order along the table and notes everything that follows. On an
+// error nothing has changed.
+func (w *work) fire(ctx context.Context, c *change, trigger Trigger, d doer) error {
+	row, err := w.s.states.Fire(ctx, c.o.State, trigger, d.kind, &c.o)
+	if err != nil {
+		return err
+	}
+	from, before := c.o.State, w.s.progressOf(&c.o)
+	c.o.State = row.To
+	switch {
+	case row.To == NeedsAttention && from != NeedsAttention:
+		c.o.ResumeState = from
+	case row.To != NeedsAttention:
+		c.o.ResumeState = ""
+	}
+	c.again = c.again || row.To == from
+	w.note(c, "state", trigger, string(from), string(row.To), d.actor, d.at, d.reason)
+	if err := w.emitNamed(ctx, c, row.Emits, d.actor, d.at, d.reason); err != nil {
+		return err
+	}
+	if row.To == Cancelled || row.To == Expired {
+		return w.giveBack(ctx, c, before, trigger, d)
+	}
+	return w.advance(ctx, c, before, d)
+}
+
+// advance commits the stock and captures the money when the order passes the stage at which
+// the policy says so.
+func (w *work) advance(ctx context.Context, c *change, before int, d doer) error {
+	after := w.s.progressOf(&c.o)
+	passes := func(t Trigger) bool { return before < stage(t) && stage(t) <= after }
+	if passes(w.s.Policy.CommitOn) && c.stocked() {
+		w.commits = append(w.commits, c.move(d))
+	}
+	if !passes(w.s.Policy.CaptureOn) || c.o.Authorized.Sign() <= 0 {
+		return nil
+	}
+	if w.lazy { // the money that was held is gone
+		d.reason = ReasonCaptureFailed
+		return w.fire(ctx, c, TriggerAttend, d.own())
+	}
+	w.ask(c, hyperlocal.VerbCapture, c.o.Authorized, "capture/"+number(c.version()), d, nil)
+	return nil
+}
+
+// ReasonCaptureFailed is recorded when money that was authorized could not be captured.
+const ReasonCaptureFailed = "capture_failed"
+
+// giveBack undoes what an order holds when it ends without being delivered: reserved stock
+// is released, committed stock returns to the shelf, held money is let go of and captured
+// money refunded.
+func (w *work) giveBack(ctx context.Context, c *change, before int, trigger Trigger, d doer) error {
+	switch {
+	case !c.stocked():
+	case before < stage(w.s.Policy.CommitOn):
+		m := c.move(d)
+		m.reason = string(trigger)
+		w.releases = append(w.releases, m)
+	case !w.s.Policy.KeepStock:
+		w.putBack(c, "cancel", string(trigger), c.unreturned(), d)
+	}
+	if c.o.PaymentStatus == PaymentRetry {
+		if err := w.pass(ctx, c, TriggerDrop, PaymentCase{Order: &c.o}, d); err != nil {
+			return err
+		}
+	}
+	if c.o.Authorized.Sign() > 0 && !w.lazy {
+		w.ask(c, hyperlocal.VerbVoid, c.o.Authorized, voidReference(&c.o), d, nil)
+	}
+	return w.refundRest(ctx, c, string(trigger), d)
+}
+
+// voidReference names the operation that lets go of what the last attempt authorized.
+func voidReference(o *Order) string { return "void/" + number(int64(o.Attempts)) }
+
+// settle lets an order go on that has, or does not need, the money that it waits for.
+func (w *work) settle(ctx context.Context, c *change, d doer) error {
+	if c.o.State == AwaitingPayment && w.s.states.Can(AwaitingPayment, TriggerConfirm, "", &c.o) {
+		return w.fire(ctx, c, TriggerConfirm, d.own())
+	}
+	return nil
+}
+
+// ask notes a payment operation to be begun.
+func (w *work) ask(c *change, verb hyperlocal.PaymentVerb, amount hyperlocal.Money, reference string, d doer,
+	taken func(hyperlocal.PaymentOperation),
+) {
+	w.begins = append(w.begins, begin{taken: taken, command: hyperlocal.PaymentCommand{
+		Tenant: c.o.Tenant, Owner: c.o.ID.Ref(), Merchant: c.o.Merchant, Customer: c.o.Customer,
+		Verb: verb, Amount: amount, Reference: reference, Gateway: c.o.PaidWith.Gateway, Method: c.o.PaidWith.Method,
+		Actor: d.actor, At: d.at,
+	}})
+}
+
+// putBack notes units that return to the shelf.
+func (w *work) putBack(c *change, reference, reason string, items []RefundItem, d doer) {
+	back := hyperlocal.StockReturn{
+		Tenant: c.o.Tenant, Owner: c.o.ID.Ref(), Reference: reference, Reason: reason, At: d.at, Actor: d.actor,
+	}
+	for _, it := range items {
+		l := &c.o.Lines[it.Line-1]
+		l.Returned += it.Quantity.Value()
+		if l.Item != "" && it.Restock {
+			back.Items = append(back.Items, hyperlocal.ItemQuantity{Item: l.Item, Location: l.Location, Quantity: it.Quantity})
+		}
+	}
+	c.dirty = true
+	if len(back.Items) > 0 {
+		w.returns = append(w.returns, back)
+	}
+}
+
+// unreturned are all units that the customer has not given back yet.
+func (c *change) unreturned() []RefundItem {
+	var items []RefundItem
+	for i := range c.o.Lines {
+		l := &c.o.Lines[i]
+		if left, ok := l.left(); ok {
+			items = append(items, RefundItem{Line: l.N, Quantity: left, Restock: true})
+		}
+	}
+	return items
+}
+
+// left is what can still be given back of a line; false if nothing.
+func (l *Line) left() (hyperlocal.Quantity, bool) {
+	left, err := hyperlocal.NewQuantity(l.Quantity.Value()-l.Returned, l.Quantity.Unit())
+	return left, err == nil && left.Sign() > 0
+}
+
+// stocked reports whether any line holds stock.
+func (c *change) stocked() bool {
+	for i := range c.o.Lines {
+		if c.o.Lines[i].Item != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *change) move(d doer) stockMove {
+	return stockMove{at: d.at, actor: d.actor, owner: hyperlocal.TenantRef{Tenant: c.o.Tenant, Ref: c.o.ID.Ref()}}
+}
