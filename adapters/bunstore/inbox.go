@@ -1,0 +1,64 @@
+package bunstore
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+
+	"github.com/hyperlocal-sdk/hyperlocal"
+)
+
+// Inbox implements [hyperlocal.Inbox] on the table hc_inbox.
+type Inbox struct{ s *Store }
+
+var _ hyperlocal.Inbox = (*Inbox)(nil)
+
+// Inbox returns the store's inbox.
+func (s *Store) Inbox() *Inbox { return &Inbox{s} }
+
+// TxScope implements [hyperlocal.Scoped].
+func (i *Inbox) TxScope() hyperlocal.Scope { return i.s.TxScope() }
+
+const inboxClaim = `INSERT INTO hc_inbox (tenant, consumer, event_id, seen_at)
+SELECT tenant, consumer, event_id, seen_at FROM {k} k WHERE true
+ON CONFLICT DO NOTHING RETURNING event_id`
+
+// Claim implements [hyperlocal.Inbox] in one statement. An event that another transaction is
+// handling is waited for; code conflict, reason "store/lock_timeout" if that takes too long.
+// An id given twice is returned once.
+func (i *Inbox) Claim(ctx context.Context, consumer string, tenant hyperlocal.TenantID, ids ...string) ([]string, error) {
+	if err := i.s.inTx(ctx); err != nil {
+		return nil, err
+	}
+	sorted := slices.Compact(slices.Sorted(slices.Values(ids)))
+	n := len(sorted)
+	r := newRel(n).text("tenant", repeat(string(tenant), n)).text("consumer", repeat(consumer, n)).
+		text("event_id", sorted).at("seen_at", repeat(i.s.clock.Now(), n))
+	fresh := make(map[string]bool, n)
+	err := i.s.query(ctx, inboxClaim, r, nil, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		fresh[id] = true
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, 0, len(fresh))
+	for _, id := range ids {
+		if fresh[id] {
+			out = append(out, id)
+			delete(fresh, id)
+		}
+	}
+	return out, nil
+}
+
+const inboxPrune = `DELETE FROM hc_inbox WHERE seen_at < $1`
+
+// Prune forgets what was handled before the given time, and returns how many entries that
+// were. An event that is delivered again after that is handled again.
+func (i *Inbox) Prune(ctx context.Context, before time.Time) (int64, error) {
+	return i.s.change(ctx, inboxPrune, i.s.at(before))
+}

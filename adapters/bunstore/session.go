@@ -1,0 +1,370 @@
+package bunstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/hyperlocal-sdk/hyperlocal"
+)
+
+// commitPatience bounds how long a commit may take once it has been sent; the caller's
+// context no longer matters then, because leaving would only make the outcome unknown.
+const commitPatience = 30 * time.Second
+
+var errCommitUnknown = hyperlocal.NewError(hyperlocal.CodeUnknownOutcome, "store/commit_unknown",
+	"the connection broke during the commit, so it may or may not have happened; ask again under the same key")
+
+// ownSession is a transaction on a connection of this store's.
+type ownSession struct {
+	s      *Store
+	conn   *sql.Conn
+	stmts  map[string]*sql.Stmt // prepared on conn; nil where the driver caches itself
+	broken bool
+	leave  func()
+}
+
+// pinned is the writing connection of a SQLite file. It is used by whoever has the gate's turn.
+type pinned struct {
+	mu    sync.Mutex
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+}
+
+func (p *pinned) get(ctx context.Context, db *sql.DB) (*sql.Conn, map[string]*sql.Stmt, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conn == nil {
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		p.conn, p.stmts = conn, make(map[string]*sql.Stmt)
+	}
+	return p.conn, p.stmts, nil
+}
+
+// drop closes the connection, its statements first: database/sql does not track those of a
+// single connection, and closing one later would touch freed memory.
+func (p *pinned) drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conn == nil {
+		return
+	}
+	for _, st := range p.stmts {
+		_ = st.Close()
+	}
+	discard(p.conn, true)
+	p.conn, p.stmts = nil, nil
+}
+
+// discard gives a connection back to its pool, or closes it if it is not to be used again.
+func discard(conn *sql.Conn, broken bool) {
+	if broken {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+	_ = conn.Close()
+}
+
+// begin opens a transaction on a connection of the store's own.
+func (s *Store) begin(ctx context.Context) (*ownSession, error) {
+	if s.dialect == SQLite {
+		return s.beginSQLite(ctx)
+	}
+	// Connections that died while they were idle show it at the first statement. Nothing has
+	// happened on them yet, so the next one is tried.
+	for tries := s.pool.Stats().Idle + 1; ; tries-- {
+		conn, err := s.pool.Conn(ctx)
+		if err != nil {
+			return nil, s.classify(err)
+		}
+		o := &ownSession{s: s, conn: conn}
+		if err = o.control(ctx, "BEGIN"); err == nil {
+			return o, nil
+		}
+		o.broken = true
+		o.release()
+		if e := s.classify(err); tries <= 0 || ctx.Err() != nil || !errors.Is(e, errUnavailable) {
+			return nil, e
+		}
+	}
+}
+
+func (s *Store) beginSQLite(ctx context.Context) (*ownSession, error) {
+	if err := s.gate.enter(ctx); err != nil {
+		return nil, err
+	}
+	o := &ownSession{s: s, leave: s.gate.exit}
+	var err error
+	if s.writer != nil {
+		o.conn, o.stmts, err = s.pinned.get(ctx, s.writer)
+	} else {
+		o.conn, err = s.pool.Conn(ctx)
+	}
+	if err != nil {
+		s.gate.exit()
+		return nil, s.classify(err)
+	}
+	if err := o.control(ctx, "BEGIN IMMEDIATE"); err != nil {
+		o.broken = !isBusy(err)
+		o.release()
+		if !o.broken { // another process has had the file for the whole busy_timeout
+			return nil, errBusy.WithCause(err)
+		}
+		return nil, s.classify(err)
+	}
+	return o, nil
+}
+
+// sent reports a statement to the hook.
+func (s *Store) sent(text string) {
+	if s.hook != nil {
+		s.hook(text)
+	}
+}
+
+// quiet is the context for a statement of a SQLite transaction. Those are short, and a
+// context that can end makes the driver start a goroutine for each; the end of the caller's
+// context is checked between statements instead.
+func quiet(ctx context.Context, d Dialect) context.Context {
+	if d == SQLite {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
+}
+
+func (o *ownSession) exec(ctx context.Context, text string, args []any) (int64, error) {
+	o.s.sent(text)
+	return o.again(ctx, text, args)
+}
+
+func (o *ownSession) again(ctx context.Context, text string, args []any) (int64, error) {
+	ctx = quiet(ctx, o.s.dialect)
+	var res sql.Result
+	var err error
+	if o.stmts == nil {
+		res, err = o.conn.ExecContext(ctx, text, args...)
+	} else if st, e := o.prepare(ctx, text); e == nil { //nolint:sqlclosecheck // prepared for the connection's life
+		res, err = st.ExecContext(ctx, args...)
+	} else {
+		err = e
+	}
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+func (o *ownSession) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
+	o.s.sent(text)
+	if o.stmts == nil {
+		return o.conn.QueryContext(ctx, text, args...)
+	}
+	st, err := o.prepare(ctx, text) //nolint:sqlclosecheck // prepared for the connection's life
+	if err != nil {
+		return nil, err
+	}
+	return st.QueryContext(ctx, args...)
+}
+
+// prepare returns the prepared statement for text, which lives as long as its connection.
+func (o *ownSession) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+	if st, ok := o.stmts[text]; ok {
+		return st, nil
+	}
+	st, err := o.conn.PrepareContext(ctx, text)
+	if err == nil {
+		o.stmts[text] = st
+	}
+	return st, err
+}
+
+func (o *ownSession) control(ctx context.Context, text string) error {
+	o.s.sent(text)
+	_, err := o.conn.ExecContext(quiet(ctx, o.s.dialect), text)
+	return err
+}
+
+func (o *ownSession) reset(ctx context.Context) bool {
+	o.rollback(ctx)
+	if o.broken {
+		return false
+	}
+	begin := "BEGIN"
+	if o.s.dialect == SQLite {
+		begin = "BEGIN IMMEDIATE"
+	}
+	return o.control(ctx, begin) == nil
+}
+
+func (o *ownSession) raw() rawConn { //nolint:ireturn // the interface is what *sql.Tx and *sql.Conn share
+	return o.conn
+}
+
+// native reports whether the connection is pgx's own, and not wrapped by a tracing driver of
+// the host's.
+func (o *ownSession) native() (ok bool) {
+	_ = o.conn.Raw(func(dc any) error {
+		_, ok = dc.(*stdlib.Conn)
+		return nil
+	})
+	return ok
+}
+
+// commit sends COMMIT. Any error means that nothing was committed, except
+// "store/commit_unknown".
+func (o *ownSession) commit(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitPatience)
+	defer cancel()
+	o.s.sent("COMMIT")
+	if o.s.dialect == SQLite {
+		_, err := o.conn.ExecContext(context.WithoutCancel(ctx), "COMMIT")
+		return o.s.classify(err)
+	}
+	if !o.native() { // then an aborted transaction is known by its failed statement only
+		_, err := o.conn.ExecContext(ctx, "COMMIT")
+		return o.outcome(err)
+	}
+	return o.outcome(o.conn.Raw(func(dc any) error {
+		c, ok := dc.(*stdlib.Conn)
+		if !ok {
+			return errAborted
+		}
+		tag, err := c.Conn().Exec(ctx, "COMMIT")
+		if err == nil && tag.String() != "COMMIT" { // an aborted transaction answers ROLLBACK
+			return errAborted
+		}
+		return err
+	}))
+}
+
+// commitWith sends a statement and COMMIT in one round trip. If the statement fails, the
+// server skips the COMMIT. An error is the statement's own, or as with commit.
+func (o *ownSession) commitWith(ctx context.Context, text string, args []any) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitPatience)
+	defer cancel()
+	o.s.sent(text + "; COMMIT")
+	var refused error // by the server, at the statement: so it never came to the COMMIT
+	err := o.conn.Raw(func(dc any) error {
+		both := &pgx.Batch{}
+		both.Queue(text, args...)
+		both.Queue("COMMIT")
+		c, ok := dc.(*stdlib.Conn)
+		if !ok {
+			return errAborted
+		}
+		answers := c.Conn().SendBatch(ctx, both)
+		_, err := answers.Exec()
+		if _, ok := errors.AsType[*pgconn.PgError](err); ok {
+			refused = err
+		}
+		if err == nil {
+			var tag pgconn.CommandTag
+			if tag, err = answers.Exec(); err == nil && tag.String() != "COMMIT" {
+				err = errAborted
+			}
+		}
+		if e := answers.Close(); err == nil {
+			err = e
+		}
+		return err
+	})
+	if refused != nil {
+		return refused
+	}
+	return o.outcome(err)
+}
+
+// outcome tells what an error during a commit means.
+func (o *ownSession) outcome(err error) error {
+	if err == nil || hyperlocal.ReasonOf(err) != "" {
+		return err
+	}
+	if e := o.s.classify(err); errors.Is(e, errUnavailable) || hyperlocal.IsCode(e, hyperlocal.CodeDeadline) {
+		return errCommitUnknown.WithCause(err)
+	}
+	return err
+}
+
+func (o *ownSession) rollback(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	o.s.sent("ROLLBACK")
+	if _, err := o.conn.ExecContext(ctx, "ROLLBACK"); err != nil && !isNoTransaction(err) {
+		o.broken = true
+	}
+}
+
+// release gives the connection back, or throws it away when its state is not known.
+func (o *ownSession) release() {
+	switch {
+	case o.stmts == nil:
+		discard(o.conn, o.broken)
+	case o.broken:
+		o.s.pinned.drop()
+	}
+	if o.leave != nil {
+		o.leave()
+	}
+}
+
+// queryPool reads what is committed, on any connection.
+func (s *Store) queryPool(ctx context.Context, st *statement, args []any, scan func(rows *sql.Rows) error) error {
+	if err := s.verify(ctx); err != nil {
+		return err
+	}
+	if err := s.readable(ctx); err != nil {
+		return err
+	}
+	s.sent(st.text)
+	rows, err := s.poolRows(ctx, st.text, args)
+	if err != nil {
+		return s.classify(err)
+	}
+	err, ours := each(rows, scan)
+	if err != nil && ours {
+		return s.classify(err)
+	}
+	return err
+}
+
+// readable refuses a read outside the transaction that the caller is in the closure of:
+// always where it would wait for itself, else with WithRankCheck.
+func (s *Store) readable(ctx context.Context) error {
+	if (s.single || s.rankCheck) && s.misplaced() {
+		return errNested
+	}
+	if err := ctx.Err(); err != nil {
+		return cancelled(err)
+	}
+	return nil
+}
+
+func (s *Store) poolRows(ctx context.Context, text string, args []any) (*sql.Rows, error) {
+	if s.dialect != SQLite || s.single || !s.owned {
+		return s.pool.QueryContext(ctx, text, args...)
+	}
+	known, _ := s.prepared.Load(text)
+	if st, ok := known.(*sql.Stmt); ok {
+		return st.QueryContext(ctx, args...)
+	}
+	st, err := s.pool.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	if twin, loaded := s.prepared.LoadOrStore(text, st); loaded {
+		_ = st.Close() //nolint:sqlclosecheck // another goroutine was faster; its statement stays open
+		if first, ok := twin.(*sql.Stmt); ok {
+			st = first
+		}
+	}
+	return st.QueryContext(ctx, args...)
+}

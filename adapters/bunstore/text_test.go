@@ -1,0 +1,175 @@
+package bunstore
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hyperlocal-sdk/hyperlocal"
+)
+
+func TestTranslate(t *testing.T) {
+	t.Parallel()
+	one := newRel(1).text("tenant", []string{"a"}).textNull("note", []string{""}).int("n", []int64{1})
+	two := newRel(2).uuid("id", repeat("0198c7a0-0000-7000-8000-000000000000", 2)).atNull("at", make([]time.Time, 2)).bytes("raw", make([][]byte, 2))
+	for _, c := range []struct {
+		name, text       string
+		rel              *rel
+		args             int
+		postgres, sqlite string
+	}{
+		{
+			"plain arguments and a schema", "SELECT a FROM hc_x WHERE b = $2 AND c = $1 AND d = $2", nil, 2,
+			`SELECT a FROM "shop".hc_x WHERE b = $2 AND c = $1 AND d = $2`, "SELECT a FROM hc_x WHERE b = ?2 AND c = ?1 AND d = ?2",
+		},
+		{
+			"aliases and columns are no tables",
+			"SELECT o.hc_a, hc_y.id, 'hc_x' AS hc_z FROM hc_x AS o JOIN hc_y ON hc_y.id = o.id -- hc_x\nWHERE \"hc_x\".a = '''hc_x' /* hc_x */", nil, 0,
+			"SELECT o.hc_a, hc_y.id, 'hc_x' AS hc_z FROM \"shop\".hc_x AS o JOIN \"shop\".hc_y ON hc_y.id = o.id -- hc_x\nWHERE \"hc_x\".a = '''hc_x' /* hc_x */",
+			"SELECT o.hc_a, hc_y.id, 'hc_x' AS hc_z FROM hc_x AS o JOIN hc_y ON hc_y.id = o.id -- hc_x\nWHERE \"hc_x\".a = '''hc_x' /* hc_x */",
+		},
+		{
+			"one row", "INSERT INTO hc_x (a) SELECT k.tenant FROM {k} k WHERE k.n > $1", one, 1,
+			`INSERT INTO "shop".hc_x (a) SELECT k.tenant FROM (SELECT "tenant" AS "tenant",NULLIF("note",'') AS "note","n" AS "n" ` +
+				`FROM unnest($2::text[],$3::text[],$4::bigint[]) AS u("tenant","note","n")) k WHERE k.n > $1`,
+			`INSERT INTO hc_x (a) SELECT k.tenant FROM (SELECT ?2 AS "tenant",?3 AS "note",?4 AS "n") k WHERE k.n > ?1`,
+		},
+		{
+			"many rows", "SELECT k.id FROM {k} k", two, 0,
+			`SELECT k.id FROM (SELECT "id"::uuid AS "id",NULLIF("at",'0001-01-01 00:00:00+00'::timestamptz) AS "at","raw" AS "raw" ` +
+				`FROM unnest($1::text[],$2::timestamptz[],$3::bytea[]) AS u("id","at","raw")) k`,
+			`SELECT k.id FROM (SELECT json_extract(j.value,'$[0]') AS "id",json_extract(j.value,'$[1]') AS "at",unhex(json_extract(j.value,'$[2]')) AS "raw" FROM jsonb_each(?1) AS j) k`,
+		},
+		{
+			"locks", "SELECT 1 FROM hc_x o {for update of o skip locked}", nil, 0,
+			`SELECT 1 FROM "shop".hc_x o for update of o skip locked`, "SELECT 1 FROM hc_x o ",
+		},
+		{
+			"blocks", "SELECT {pg a->>'x', $1::text}{sqlite json_extract(a,'$.x'), $1} FROM hc_x", nil, 1,
+			`SELECT a->>'x', $1::text FROM "shop".hc_x`, "SELECT json_extract(a,'$.x'), ?1 FROM hc_x",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for d, want := range map[Dialect]string{Postgres: c.postgres, SQLite: c.sqlite} {
+				schema := ""
+				if d == Postgres {
+					schema = "shop"
+				}
+				st, err := translate(c.text, c.rel, c.args, d, schema)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if st.text != want {
+					t.Errorf("%s:\n got %s\nwant %s", d, st.text, want)
+				}
+			}
+		})
+	}
+}
+
+func TestTranslateRefuses(t *testing.T) {
+	t.Parallel()
+	r := newRel(1).text("a", []string{""})
+	for text, rel := range map[string]*rel{
+		"SELECT $2": nil, "SELECT {k": r, "SELECT {k}": nil, "SELECT 1}": nil, "SELECT {nonsense} 1": r,
+	} {
+		if _, err := translate(text, rel, 1, Postgres, "public"); hyperlocal.ReasonOf(err) != "store/text" {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	s := &Store{dialect: Postgres}
+	for want, rel := range map[string]*rel{
+		"store/relation":   newRel(2).text("a", []string{"x"}),
+		"store/invalid_id": newRel(1).uuid("id", []string{"NOT-ONE"}),
+	} {
+		if _, err := s.statement("SELECT 1 FROM {k} k", rel, 0); hyperlocal.ReasonOf(err) != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+func TestStatementKinds(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]struct{ modifies, append bool }{
+		"SELECT 1 FROM hc_x FOR UPDATE":                                   {},
+		"SELECT 1 FROM hc_x FOR NO KEY UPDATE":                            {},
+		"WITH a AS (SELECT 1) SELECT * FROM a":                            {},
+		"WITH a AS (DELETE FROM hc_x RETURNING 1) SELECT * FROM a":        {modifies: true},
+		"UPDATE hc_x SET a = 1":                                           {modifies: true},
+		"INSERT INTO hc_x SELECT 1":                                       {modifies: true, append: true},
+		"INSERT INTO hc_x SELECT 1 ON CONFLICT DO NOTHING":                {modifies: true, append: true},
+		"INSERT INTO hc_x SELECT 1 ON CONFLICT (a) DO UPDATE SET a = 1":   {modifies: true},
+		"INSERT INTO hc_x SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM hc_x)": {modifies: true},
+		"INSERT INTO hc_x SELECT count(*) FROM hc_y":                      {modifies: true},
+		"INSERT INTO hc_x SELECT 1 RETURNING a":                           {modifies: true},
+		"-- a comment\nINSERT INTO hc_x SELECT 'UPDATE' FROM hc_y":        {modifies: true, append: true},
+	} {
+		st, err := translate(text, nil, 0, Postgres, "public")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st.modifies != want.modifies || st.append != want.append {
+			t.Errorf("%q: modifies %v, append %v", text, st.modifies, st.append)
+		}
+	}
+}
+
+func TestQualify(t *testing.T) {
+	t.Parallel()
+	text := `CREATE TABLE IF NOT EXISTS hc_a (id text, CONSTRAINT hc_a_check CHECK (id <> 'hc_a'), ref text REFERENCES hc_b (id));
+CREATE UNIQUE INDEX IF NOT EXISTS hc_a_key ON hc_a (id);
+CREATE INDEX CONCURRENTLY hc_a_other ON hc_a (id);
+DROP INDEX hc_a_other;
+CREATE FUNCTION hc_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM 1 FROM hc_b; RAISE EXCEPTION 'hc_a'; END $$;
+CREATE TRIGGER hc_refuse_change BEFORE UPDATE ON hc_a FOR EACH ROW EXECUTE FUNCTION hc_refuse();
+CREATE POLICY hc_tenant ON hc_a USING (tenant = '');
+ALTER TABLE hc_a ADD CONSTRAINT hc_a_more CHECK (true);
+INSERT INTO hc_a SELECT 1 ON CONFLICT ON CONSTRAINT hc_a_more DO NOTHING;
+SELECT "hc_c"."id" FROM "hc_a" AS "hc_c", hc_b AS hc_d`
+	want := `CREATE TABLE IF NOT EXISTS "s".hc_a (id text, CONSTRAINT hc_a_check CHECK (id <> 'hc_a'), ref text REFERENCES "s".hc_b (id));
+CREATE UNIQUE INDEX IF NOT EXISTS hc_a_key ON "s".hc_a (id);
+CREATE INDEX CONCURRENTLY hc_a_other ON "s".hc_a (id);
+DROP INDEX "s".hc_a_other;
+CREATE FUNCTION "s".hc_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM 1 FROM "s".hc_b; RAISE EXCEPTION 'hc_a'; END $$;
+CREATE TRIGGER hc_refuse_change BEFORE UPDATE ON "s".hc_a FOR EACH ROW EXECUTE FUNCTION "s".hc_refuse();
+CREATE POLICY hc_tenant ON "s".hc_a USING (tenant = '');
+ALTER TABLE "s".hc_a ADD CONSTRAINT hc_a_more CHECK (true);
+INSERT INTO "s".hc_a SELECT 1 ON CONFLICT ON CONSTRAINT hc_a_more DO NOTHING;
+SELECT "hc_c"."id" FROM "s"."hc_a" AS "hc_c", "s".hc_b AS hc_d`
+	got := strings.Split(qualify(text, "s"), "\n")
+	for i, line := range strings.Split(want, "\n") {
+		if got[i] != line {
+			t.Errorf("line %d:\n got %s\nwant %s", i+1, got[i], line)
+		}
+	}
+}
+
+func TestSplit(t *testing.T) {
+	t.Parallel()
+	got := split("\n--split\nCREATE a; BEGIN; END;\n--split behind a word\n\n--splitx\nB --split\n")
+	if len(got) != 2 || !strings.Contains(got[0], "BEGIN; END;") || got[1] != "B --split\n" {
+		t.Errorf("split into %q", got)
+	}
+}
+
+func FuzzTranslate(f *testing.F) {
+	f.Add("SELECT '{k}' FROM {k} k, hc_x WHERE a = $1 {pg x}{sqlite y} {for update}")
+	f.Add(`INSERT INTO "hc_x" SELECT $2 -- }`)
+	f.Add("{pg {k}} /* ")
+	r := newRel(2).text("a", make([]string, 2))
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, d := range dialects {
+			st, err := translate(text, r, 2, d, "")
+			if err == nil && len(st.parts) != len(st.params)+1 {
+				t.Errorf("%d parts around %d parameters", len(st.parts), len(st.params))
+			}
+		}
+		if !strings.ContainsAny(text, "$") && qualify(text, "") != text {
+			t.Error("a text changed without a schema")
+		}
+		if got := strings.ReplaceAll(qualify(text, "q"), `"q".`, ""); got != strings.ReplaceAll(text, `"q".`, "") {
+			t.Errorf("qualifying %q changed more than names: %q", text, got)
+		}
+	})
+}

@@ -1,0 +1,358 @@
+package bunstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/hyperlocal-sdk/hyperlocal"
+	"github.com/hyperlocal-sdk/hyperlocal/adapters/internal/goroutine"
+)
+
+var (
+	errTxRequired = internal("tx/required",
+		"this method must be called inside WithinTx, with the ctx that it gave to its closure")
+	errTxFinished = internal("tx/finished",
+		"the transaction in this context has ended; its ctx must not leave the closure")
+	errLockOrder = internal("tx/lock_order",
+		"locks are taken against the one lock order, which can deadlock; see hyperlocal.Rank")
+	errNested = internal("tx/nested_without_ctx",
+		"the store was called inside a transaction's closure with a context that lacks the transaction; "+
+			"pass on the ctx that WithinTx gave to the closure")
+	errPartial = internal("tx/partly_sent",
+		"a joined closure failed after some of its writes had been sent, so the whole transaction can only roll back; "+
+			"return the error instead of going on")
+)
+
+// errLeft stands for the error of a closure that was left without one.
+var errLeft error = internal("tx/left", "a closure panicked")
+
+// txn is an open transaction of ours: on a connection of our own, or a savepoint in a
+// host's transaction.
+type txn struct {
+	s    *Store
+	on   session
+	host bool
+
+	mu     sync.Mutex // one statement at a time; guards what follows
+	queue  []queued
+	queued int   // writes enqueued so far
+	sent   int   // of these, how many have been sent; direct changes count as both
+	count  int   // statements sent
+	doom   error // a statement failed: nothing more is sent, nothing commits
+	retry  bool  // the failure is one that running everything again can cure
+	after  []func()
+	rank   hyperlocal.Rank
+	// notes is what stores remember about the transaction; it is forgotten when part of the
+	// transaction is taken back.
+	notes    map[any]any
+	finished bool
+}
+
+// txKey finds the transaction of one store in a context, also below another store's.
+type txKey struct{ s *Store }
+
+func (s *Store) txn(ctx context.Context) *txn {
+	t, _ := ctx.Value(txKey{s}).(*txn)
+	return t
+}
+
+// WithinTx implements [hyperlocal.TxRunner].
+//
+// It joins the transaction of this store in ctx. Else, in a host's transaction (see
+// [Store.WithTx]), fn runs in a savepoint: its writes are sent before WithinTx returns, and
+// on an error the host's transaction is as it was before. Else it runs in a transaction of
+// its own, again from the start when it lost to another one, at most five times.
+//
+// If fn fails or panics, or ctx ends before the commit, everything is rolled back. A joined
+// closure that fails takes back what it had queued; if some of that had been sent already,
+// the whole transaction can only roll back (reason "tx/partly_sent"). After a failed
+// statement nothing else is accepted.
+//
+// Errors: those of fn as they are; "tx/retry" (conflict) when the attempts are used up, or
+// in a host's transaction at once; "store/unavailable"; "store/busy" (unavailable) when
+// SQLite's writer was not free in time; "tx/cancelled" (deadline) when ctx ended;
+// "store/commit_unknown" (unknown_outcome) when the connection broke during the commit;
+// "tx/nested_without_ctx" (internal) inside another closure with a ctx that lacks it.
+func (s *Store) WithinTx(ctx context.Context, fn func(ctx context.Context) error) error {
+	if t := s.txn(ctx); t != nil {
+		return t.join(ctx, fn)
+	}
+	if h := s.hostTx(ctx); h != nil {
+		return s.withinHost(ctx, h, fn)
+	}
+	if err := s.verify(ctx); err != nil {
+		return err
+	}
+	me := goroutine.ID()
+	if s.open.has(me) {
+		return errNested
+	}
+	for attempt := 1; ; attempt++ {
+		again, err := s.attempt(ctx, me, fn)
+		if !again {
+			return err
+		}
+		if attempt == s.retries {
+			return err
+		}
+		if e := s.pause(ctx, attempt); e != nil {
+			return e
+		}
+	}
+}
+
+// pause waits before the next attempt: 2, 4, 8, ... ms, half of it random.
+func (s *Store) pause(ctx context.Context, attempt int) error {
+	gap := 2 * time.Millisecond << min(attempt, 8)
+	gap = gap/2 + time.Duration(hyperlocal.RandomUint64()%uint64(gap/2))
+	timer := time.NewTimer(gap)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return cancelled(ctx.Err())
+	}
+}
+
+// attempt runs fn once in a transaction of its own; again tells that another run may do better.
+func (s *Store) attempt(ctx context.Context, me uint64, fn func(ctx context.Context) error) (again bool, err error) {
+	on, err := s.begin(ctx)
+	if err != nil {
+		return errors.Is(err, hyperlocal.ErrTxRetry), err
+	}
+	t := &txn{s: s, on: on}
+	committed := false
+	s.open.add(me)
+	defer func() { // also on panic and runtime.Goexit
+		s.open.remove(me)
+		t.mu.Lock()
+		t.finished = true
+		t.mu.Unlock()
+		if !committed {
+			on.rollback(ctx)
+		}
+		on.release()
+		if committed {
+			for _, f := range t.after {
+				f()
+			}
+		}
+	}()
+	if err := fn(s.inside(ctx, t)); err != nil {
+		return t.verdict(err)
+	}
+	if err := t.finish(ctx); err != nil {
+		return t.verdict(err)
+	}
+	committed = true
+	return false, nil
+}
+
+// verdict decides what a failed closure means for the whole transaction.
+func (t *txn) verdict(err error) (again bool, verdict error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.retry {
+		if errors.Is(err, hyperlocal.ErrTxRetry) {
+			return true, err
+		}
+		return true, t.doom
+	}
+	return errors.Is(err, hyperlocal.ErrTxRetry), err
+}
+
+func (s *Store) inside(ctx context.Context, t *txn) context.Context {
+	return hyperlocal.ContextWithTx(context.WithValue(ctx, txKey{s}, t), t)
+}
+
+// join runs a closure inside the open transaction.
+func (t *txn) join(ctx context.Context, fn func(ctx context.Context) error) error {
+	t.mu.Lock()
+	if t.finished {
+		t.mu.Unlock()
+		return errTxFinished
+	}
+	mark, wakes := t.queued, len(t.after)
+	t.mu.Unlock()
+	cause := errLeft // by panic or runtime.Goexit, which somebody above may yet stop
+	defer func() {
+		if cause != nil {
+			t.takeBack(mark, wakes, cause)
+		}
+	}()
+	cause = fn(ctx)
+	return cause
+}
+
+// takeBack undoes what a joined closure queued, or dooms the transaction if it is too late
+// for that.
+func (t *txn) takeBack(mark, wakes int, cause error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.after = t.after[:min(wakes, len(t.after))]
+	switch {
+	case t.doom != nil:
+	case t.sent > mark:
+		t.doom = errPartial.WithCause(cause)
+	default:
+		t.notes = nil // they may tell of what is taken back
+		for len(t.queue) > 0 && t.queue[len(t.queue)-1].n > mark {
+			t.queue = t.queue[:len(t.queue)-1]
+		}
+		t.queued = mark
+	}
+}
+
+// AfterCommit implements [hyperlocal.TxState].
+func (t *txn) AfterCommit(fn func()) bool {
+	if t.host {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.after = append(t.after, fn)
+	return true
+}
+
+// fail notes that a statement failed, which ends the transaction. It is called with mu held.
+func (t *txn) fail(err error) error {
+	if t.doom == nil {
+		t.doom = err
+		t.retry = errors.Is(err, hyperlocal.ErrTxRetry)
+	}
+	return err
+}
+
+// usable is called with mu held.
+func (t *txn) usable(ctx context.Context) error {
+	switch {
+	case t.finished:
+		return errTxFinished
+	case t.doom != nil:
+		return t.doom
+	}
+	if err := ctx.Err(); err != nil {
+		return cancelled(err)
+	}
+	return nil
+}
+
+// lock records that rows of the given rank are about to be locked. Call it before every
+// locking read and every claim. With [WithRankCheck] a descent fails. Outside a transaction
+// it fails with "tx/required": a lock without one protects nothing.
+func (s *Store) lock(ctx context.Context, rank hyperlocal.Rank) error {
+	t := s.txn(ctx)
+	if t == nil {
+		if s.hostTx(ctx) != nil {
+			return nil
+		}
+		return errTxRequired
+	}
+	if !s.rankCheck {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if rank < t.rank {
+		return errLockOrder.With("held", t.rank).With("wanted", rank)
+	}
+	t.rank = rank
+	return nil
+}
+
+// inTx reports "tx/required" outside a transaction.
+func (s *Store) inTx(ctx context.Context) error {
+	if s.txn(ctx) == nil && s.hostTx(ctx) == nil {
+		return errTxRequired
+	}
+	return nil
+}
+
+// restart begins the transaction anew after its first statement failed, when nothing is lost
+// by it.
+func (t *txn) restart(ctx context.Context) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.count != 1 || t.finished || !t.on.reset(ctx) {
+		return false
+	}
+	t.count, t.doom, t.retry, t.notes = 0, nil, false, nil
+	return true
+}
+
+// attempt runs fn behind a savepoint; an error takes back what fn sent and leaves the
+// transaction usable. fn must not queue writes.
+func (t *txn) attempt(ctx context.Context, fn func() error) error {
+	if err := t.control(ctx, "SAVEPOINT hc_part"); err != nil {
+		return err
+	}
+	err := fn()
+	if err == nil {
+		return t.control(ctx, "RELEASE SAVEPOINT hc_part")
+	}
+	t.mu.Lock()
+	t.doom, t.retry = nil, false
+	t.mu.Unlock()
+	if e := t.control(ctx, "ROLLBACK TO SAVEPOINT hc_part; RELEASE SAVEPOINT hc_part"); e != nil {
+		return e
+	}
+	return err
+}
+
+func (t *txn) control(ctx context.Context, text string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.usable(ctx); err != nil {
+		return err
+	}
+	t.count++
+	if err := t.on.control(ctx, text); err != nil {
+		return t.fail(t.s.classify(err))
+	}
+	return nil
+}
+
+func cancelled(err error) error {
+	return hyperlocal.NewError(hyperlocal.CodeDeadline, "tx/cancelled",
+		"the caller's context ended; nothing was changed").WithCause(err)
+}
+
+// openTransactions knows which goroutines are inside a closure.
+type openTransactions struct{ m sync.Map }
+
+func (o *openTransactions) add(id uint64) {
+	if id != 0 {
+		o.m.Store(id, struct{}{})
+	}
+}
+
+func (o *openTransactions) remove(id uint64) { o.m.Delete(id) }
+
+func (o *openTransactions) has(id uint64) bool {
+	if id == 0 {
+		return false
+	}
+	_, ok := o.m.Load(id)
+	return ok
+}
+
+// session is what a transaction's statements are sent through: all that differs between a
+// connection of our own and a host's transaction.
+type session interface {
+	exec(ctx context.Context, text string, args []any) (int64, error)
+	// again is exec without a word to the hook.
+	again(ctx context.Context, text string, args []any) (int64, error)
+	// control sends a statement that is never prepared: SAVEPOINT and its like.
+	control(ctx context.Context, text string) error
+	query(ctx context.Context, text string, args []any) (*sql.Rows, error)
+	commit(ctx context.Context) error
+	rollback(ctx context.Context)
+	release()
+	// reset undoes everything and begins anew; it reports whether that was possible.
+	reset(ctx context.Context) bool
+	raw() rawConn
+}

@@ -1,0 +1,39 @@
+// Package eventbus carries events from the outbox to the parts of a program that react to
+// them, over any Watermill transport.
+//
+// A [Relay] publishes what the outbox holds: at least once, and within an aggregate in the
+// order of (aggregate version, n). A [Bus] is a relay together with consumers. A consumer's
+// handler runs in a transaction in which the inbox has claimed the event, so its effect, the
+// claim and the events that it emits commit together, once, however often the event is
+// delivered. What a handler refuses is tried again, then parked in the database without
+// holding up other aggregates, and after ten tries left to a person.
+//
+//	transport := eventbus.GoChannel(eventbus.GoChannelConfig{})
+//	bus, err := eventbus.New(eventbus.Config{
+//		Tx: store, Inbox: store.Inbox(), Queue: store.Queue(),
+//		Publisher: transport, Subscriber: transport,
+//	})
+//	...
+//	err = bus.Handle("mailer", "order.placed", func(ctx context.Context, e hyperlocal.Envelope) error {
+//		var placed order.OrderPlaced
+//		if err := e.Decode(&placed); err != nil {
+//			return err
+//		}
+//		...
+//	})
+//	...
+//	err = bus.Run(ctx) // until ctx ends
+//
+// # Starting and stopping
+//
+// Run subscribes first and lets the relay publish afterwards, because an in-process transport
+// drops what nobody listens to yet. When its context ends it stops the relay, waits for what
+// is being published, then stops the consumers. The host closes, in this order: its HTTP
+// server, the bus (by ending Run's context), the transport, the database.
+//
+// # What it never does
+//
+// It publishes nothing inside a transaction and nothing that has not been committed. It
+// promises no order between aggregates. It never calls a handler outside a transaction, so a
+// handler must not talk to the network: it records what is to be done, and a worker does it.
+package eventbus

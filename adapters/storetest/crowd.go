@@ -1,0 +1,132 @@
+package storetest
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"github.com/hyperlocal-sdk/hyperlocal"
+	"github.com/hyperlocal-sdk/hyperlocal/inventory"
+	"github.com/hyperlocal-sdk/hyperlocal/order"
+)
+
+// RunCrowd lets many buyers want the last units, and one buyer ask many times at once; and
+// counts what a placement costs, if statements can be counted.
+func RunCrowd(t *testing.T, h ShopHarness) {
+	t.Helper()
+	t.Run("last units", func(t *testing.T) {
+		t.Parallel()
+		lastUnits(t, h)
+	})
+	t.Run("one key", func(t *testing.T) {
+		t.Parallel()
+		oneKey(t, h)
+	})
+	if h.Counted != nil {
+		t.Run("statements", func(t *testing.T) {
+			t.Parallel()
+			statements(t, h)
+		})
+	}
+}
+
+// lastUnits has 500 buyers for 100 units.
+func lastUnits(t *testing.T, h ShopHarness) {
+	t.Helper()
+	const buyers, units = 500, 100
+	w := newShop(t, h.Open(t), units)
+	var sold atomic.Int64
+	together(buyers, func(int) {
+		_, err := w.orders.Place(w.ctx, w.plain(shopItems[0]))
+		switch {
+		case err == nil:
+			sold.Add(1)
+		case !errors.Is(err, inventory.ErrInsufficient):
+			t.Errorf("a buyer got %v", err)
+		}
+	})
+	rows, l := w.rows(), w.level(shopItems[0])
+	if sold.Load() != units || count(rows, "order") != units || l.Reserved.Value() != units || l.OnHand.Value() != units {
+		t.Errorf("of %d units %d were sold in %d orders, %s on hand, %s reserved",
+			units, sold.Load(), count(rows, "order"), l.OnHand, l.Reserved)
+	}
+	w.sound("when all is sold")
+}
+
+// oneKey has one buyer ask 100 times at once.
+func oneKey(t *testing.T, h ShopHarness) {
+	t.Helper()
+	w := newShop(t, h.Open(t), 1000)
+	command := w.full()
+	command.External = hyperlocal.External{} // the key alone has to do
+	var fresh atomic.Int64
+	ids := make([]order.ID, 100)
+	together(len(ids), func(i int) {
+		r, err := w.orders.Place(w.ctx, command)
+		switch {
+		case errors.Is(err, hyperlocal.ErrKeyInProgress): // it did not want to wait any longer
+			return
+		case err != nil:
+			t.Errorf("a twin got %v", err)
+			return
+		case !r.Replayed:
+			fresh.Add(1)
+		}
+		ids[i] = r.Order.ID
+	})
+	last, err := w.orders.Place(w.ctx, command)
+	mustOK(t, err)
+	for _, id := range ids {
+		if id != "" && id != last.Order.ID {
+			t.Errorf("one twin got order %s, another one %s", id, last.Order.ID)
+		}
+	}
+	rows := w.rows()
+	if n := count(rows, "order"); n != 1 || fresh.Load() != 1 || !last.Replayed || w.level(shopItems[0]).Reserved.Value() != 2 {
+		t.Errorf("there are %d orders, %d answers were fresh, %s reserved", n, fresh.Load(), w.level(shopItems[0]).Reserved)
+	}
+	w.sound("with one order")
+}
+
+// statements counts what batches cost.
+func statements(t *testing.T, h ShopHarness) {
+	t.Helper()
+	db, sent := h.Counted(t)
+	w := newShop(t, db, 100_000)
+	cost := func(n int, one func() order.PlaceCommand) int {
+		t.Helper()
+		commands := make([]order.PlaceCommand, n)
+		for i := range commands {
+			commands[i] = one()
+			commands[i].Key, commands[i].External = w.key(), hyperlocal.External{}
+		}
+		before := sent()
+		results, err := w.orders.PlaceMany(w.ctx, commands)
+		spent := sent() - before
+		mustOK(t, err)
+		for _, r := range results {
+			mustOK(t, r.Err)
+		}
+		return spent
+	}
+	plain := func() order.PlaceCommand { return w.plain(shopItems[0]) }
+	catalogued := func() order.PlaceCommand {
+		c := w.plain(shopItems[0])
+		c.Lines = []order.PlaceLine{{Variant: w.variant, Quantity: hyperlocal.Pieces(1)}}
+		return c
+	}
+	for _, c := range []struct {
+		name  string
+		limit int // 0 for none
+		one   func() order.PlaceCommand
+	}{{"a plain placement", h.RoundTrips, plain}, {"one priced by the catalogue", 0, catalogued}, {"one with everything", 0, w.full}} {
+		one, ten, hundred := cost(1, c.one), cost(10, c.one), cost(100, c.one)
+		t.Logf("%s: 1 costs %d round trips, 10 cost %d, 100 cost %d", c.name, one, ten, hundred)
+		if one != ten || one != hundred || one == 0 {
+			t.Errorf("%s: 1 costs %d round trips, 10 cost %d, 100 cost %d", c.name, one, ten, hundred)
+		}
+		if c.limit > 0 && one > c.limit {
+			t.Errorf("%s costs %d round trips, more than %d", c.name, one, c.limit)
+		}
+	}
+}
