@@ -1,0 +1,200 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/hyperlocal-sdk/hyperlocal"
+	"github.com/hyperlocal-sdk/hyperlocal/adapters/httpapi"
+	"github.com/hyperlocal-sdk/hyperlocal/order"
+)
+
+// Config of an App. The zero value runs in memory without an HTTP edge.
+type Config struct {
+	DSN    string           // see OpenDatabase; "" means Memory
+	Addr   string           // where to serve HTTP; "" for nowhere
+	Seed   bool             // fill an empty database with a small neighbourhood
+	Clock  hyperlocal.Clock // nil: the machine's
+	Logger *slog.Logger     // nil: slog's default
+	Policy order.Policy     // zero: the defaults
+	// GatewayTimeout bounds a call to a payment gateway; zero: payment's default. Twice as
+	// long after it was begun, a payment that nobody answered for is looked up.
+	GatewayTimeout time.Duration
+	// Database, if set, is used in place of DSN and is not closed.
+	Database *Database
+}
+
+// App is a running reference server: New opens and migrates, Run works until its context
+// ends, Close lets go of what New opened.
+type App struct {
+	*Services
+	DB   *Database
+	Keys Keys // one for each kind of caller of the seeded tenant
+
+	config   Config
+	clock    hyperlocal.Clock
+	log      *slog.Logger
+	workers  workers
+	listener net.Listener
+	server   *http.Server
+	draining atomic.Bool
+}
+
+// New opens and migrates the database, builds the services, seeds if asked to, and takes the
+// address. Nothing runs yet.
+func New(ctx context.Context, c Config) (a *App, err error) {
+	if c.DSN == "" {
+		c.DSN = Memory
+	}
+	if c.Clock == nil {
+		c.Clock = hyperlocal.SystemClock{}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	a = &App{config: c, clock: c.Clock, log: c.Logger, DB: c.Database}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+			a = nil
+		}
+	}()
+	if c.Addr != "" { // before the database: a second server on the same file must not get far
+		if a.listener, err = net.Listen("tcp", c.Addr); err != nil {
+			return a, explainListen(c.Addr, err)
+		}
+	}
+	if a.DB == nil {
+		if a.DB, err = OpenDatabase(ctx, c.DSN); err != nil {
+			return a, err
+		}
+	}
+	if err := a.DB.Migrate(ctx); err != nil {
+		return a, err
+	}
+	a.workers.init(a)
+	if a.Services, err = Wire(a.DB, Wiring{
+		Clock: c.Clock, Logger: c.Logger, Policy: c.Policy, GatewayTimeout: c.GatewayTimeout, Wake: a.workers.wake,
+	}); err != nil {
+		return a, err
+	}
+	if c.Seed {
+		if err := a.seed(ctx); err != nil {
+			return a, fmt.Errorf("seeding: %w", err)
+		}
+	}
+	if a.listener == nil {
+		return a, nil
+	}
+	if a.Keys, err = a.loadKeys(ctx); err != nil {
+		return a, err
+	}
+	handler, err := httpapi.New(httpapi.Config{
+		Orders: a.Orders, Stock: a.Stock, Catalog: a.Catalog, Payments: a.Payments, Loyalty: a.Loyalty, Ledger: a.Ledger,
+		Authenticate: a.Keys.Authenticate, Ready: a.ready, Logger: c.Logger,
+	})
+	if err != nil {
+		return a, err
+	}
+	a.server = &http.Server{
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelWarn),
+	}
+	return a, nil
+}
+
+func explainListen(addr string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("the address %s is taken by another program; stop it or choose another one with --addr", addr)
+	}
+	if errors.Is(err, syscall.EACCES) {
+		return fmt.Errorf("this user may not listen on %s; choose a port above 1023 with --addr", addr)
+	}
+	return fmt.Errorf("cannot listen on %s: %w; choose another address with --addr", addr, err)
+}
+
+// Addr is where HTTP is served, with the port that was found if port 0 was asked for.
+func (a *App) Addr() string {
+	if a.listener == nil {
+		return ""
+	}
+	return a.listener.Addr().String()
+}
+
+// ready is the readiness check: not while draining, and only with a database that answers.
+func (a *App) ready(ctx context.Context) error {
+	if a.draining.Load() {
+		return hyperlocal.NewError(hyperlocal.CodeUnavailable, "server/draining", "the server is shutting down")
+	}
+	return a.DB.Ping(ctx)
+}
+
+// drainTime is how long requests under way get when the server stops.
+const drainTime = 10 * time.Second
+
+// Run works until ctx ends or a part fails for good, and then stops in order: readiness
+// fails, requests under way are answered, the workers, the relay and the event router end.
+// started, if not nil, is called when everything runs.
+func (a *App) Run(ctx context.Context, started func()) error {
+	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	ended := make(chan error, 2)
+	running := make(chan struct{})
+	go func() { ended <- a.workers.run(work, func() { close(running) }) }()
+	select {
+	case <-running:
+	case err := <-ended:
+		return err
+	}
+	serving := a.server != nil
+	if serving {
+		go func() { ended <- a.server.Serve(a.listener) }()
+	}
+	if started != nil {
+		started()
+	}
+	var failed error
+	select {
+	case <-ctx.Done():
+	case failed = <-ended:
+	}
+	a.draining.Store(true)
+	if serving {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+		defer cancel()
+		if err := a.server.Shutdown(grace); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("requests were still under way after %s: %w", drainTime, err))
+		}
+	}
+	stop(nil)
+	a.workers.wait()
+	if errors.Is(failed, http.ErrServerClosed) {
+		failed = nil
+	}
+	return failed
+}
+
+// Close closes what New opened. Call it after Run has returned.
+func (a *App) Close() error {
+	var errs []error
+	if a.listener != nil {
+		if err := a.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if a.Services != nil {
+		errs = append(errs, a.Services.Close())
+	}
+	if a.DB != nil && a.config.Database == nil {
+		errs = append(errs, a.DB.Close())
+	}
+	return errors.Join(errs...)
+}
