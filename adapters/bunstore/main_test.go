@@ -34,6 +34,9 @@ func openAt(tb testing.TB, dsn string, opts ...Option) *Store {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
+		if s.dialect == SQLite {
+			checkPlans(tb, s)
+		}
 		if err := s.Close(); err != nil {
 			tb.Error(err)
 		}

@@ -213,13 +213,14 @@ func decodeList[T any](doc json.RawMessage, to *[]T) error {
 }
 
 const eraseContacts = `DELETE FROM hc_order_contacts WHERE tenant = $1 AND order_id IN
- (SELECT o.id FROM hc_orders AS o WHERE o.tenant = $1 AND o.customer = $2)`
+ (SELECT o.id FROM hc_orders AS o {sqlite INDEXED BY hc_orders_customer}
+  WHERE o.tenant = $1 AND o.customer = $2)`
 
-const erasePayments = `UPDATE hc_orders SET pay_gateway = '', pay_method = ''
+const erasePayments = `UPDATE hc_orders {sqlite INDEXED BY hc_orders_customer} SET pay_gateway = '', pay_method = ''
  WHERE tenant = $1 AND customer = $2 AND (pay_method <> '' OR pay_gateway <> '')`
 
-const countPersonal = `SELECT count(*) FROM hc_orders AS o LEFT JOIN hc_order_contacts AS c
- ON c.tenant = o.tenant AND c.order_id = o.id
+const countPersonal = `SELECT count(*) FROM hc_orders AS o {sqlite INDEXED BY hc_orders_customer}
+ LEFT JOIN hc_order_contacts AS c ON c.tenant = o.tenant AND c.order_id = o.id
  WHERE o.tenant = $1 AND o.customer = $2 AND (c.order_id IS NOT NULL OR o.pay_method <> '' OR o.pay_gateway <> '')`
 
 // Erase implements [order.Eraser].

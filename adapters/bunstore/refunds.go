@@ -94,7 +94,7 @@ func (o *Orders) SaveRefunds(ctx context.Context, refunds []order.Refund) error 
 	})
 }
 
-const lockRefunds = `SELECT ` + refundColumns + ` FROM hc_refunds AS r JOIN {k} k ON r.tenant = k.tenant AND r.id = k.id
+const lockRefunds = `SELECT ` + refundColumns + ` FROM {k} k CROSS JOIN hc_refunds AS r WHERE r.tenant = k.tenant AND r.id = k.id
  ORDER BY r.tenant, r.id {for update of r}`
 
 // LockRefunds implements [order.Store].
@@ -155,7 +155,7 @@ func (o *Orders) DueRefunds(ctx context.Context, now time.Time, limit int) ([]or
 	return due, next, err
 }
 
-const refundsOfOrder = `SELECT ` + refundColumns + ` FROM hc_refunds AS r JOIN {k} k ON r.tenant = k.tenant AND r.order_id = k.id
+const refundsOfOrder = `SELECT ` + refundColumns + ` FROM {k} k CROSS JOIN hc_refunds AS r {sqlite INDEXED BY hc_refunds_order} WHERE r.tenant = k.tenant AND r.order_id = k.id
  ORDER BY r.created_at, r.id`
 
 // Refunds implements [order.Reader].
@@ -170,7 +170,7 @@ func (o *Orders) Refunds(ctx context.Context, tenant hyperlocal.TenantID, ids ..
 	return o.refunds(ctx, refundsOfOrder, refundRel(tenant, slices.Compact(keys)), nil)
 }
 
-const refundsOfCredit = `SELECT ` + refundColumns + ` FROM hc_refunds AS r JOIN {k} k ON r.tenant = k.tenant AND r.credit_id = k.id
+const refundsOfCredit = `SELECT ` + refundColumns + ` FROM {k} k CROSS JOIN hc_refunds AS r {sqlite INDEXED BY hc_refunds_credit} WHERE r.tenant = k.tenant AND r.credit_id = k.id
  ORDER BY r.created_at, r.id`
 
 const creditColumns = `SELECT c.tenant, c.id, c.external_source, c.external_reference, c.merchant, c.customer, c.currency,

@@ -349,7 +349,7 @@ func (s *Store) readable(ctx context.Context) error {
 }
 
 func (s *Store) poolRows(ctx context.Context, text string, args []any) (*sql.Rows, error) {
-	if s.dialect != SQLite || s.single || !s.owned {
+	if s.dialect != SQLite || !s.owned {
 		return s.pool.QueryContext(ctx, text, args...)
 	}
 	known, _ := s.prepared.Load(text)

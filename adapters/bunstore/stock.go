@@ -45,22 +45,22 @@ var errStockKept = internal("store/append_only", "stock movements are only ever 
 const levelHead = `l.tenant, l.item, l.location, l.unit, l.mode, l.on_hand, l.reserved, l.backorder_limit, l.low_at,
  l.version, l.updated_at`
 
-const lockLevels = `SELECT ` + levelHead + ` FROM hc_stock_levels AS l
- JOIN {k} k ON l.tenant = k.tenant AND l.item = k.item AND l.location = k.location
+const lockLevels = `SELECT ` + levelHead + ` FROM {k} k CROSS JOIN hc_stock_levels AS l
+ WHERE l.tenant = k.tenant AND l.item = k.item AND l.location = k.location
  ORDER BY l.tenant, l.item, l.location {for update of l}`
 
 // A row of the relation names either a level or an owner; the other columns are ”.
-const lockLevelsAndOwned = `SELECT ` + levelHead + ` FROM hc_stock_levels AS l
- WHERE (l.tenant, l.item, l.location) IN (
+const lockLevelsAndOwned = `SELECT ` + levelHead + ` FROM (
   SELECT k.tenant, k.item, k.location FROM {k} k WHERE k.item <> ''
-  UNION SELECT r.tenant, r.item, r.location FROM {k} k
-   JOIN hc_stock_reservations AS r ON r.tenant = k.tenant AND r.owner_kind = k.owner_kind AND r.owner_id = k.owner_id)
+  UNION SELECT r.tenant, r.item, r.location FROM {k} k CROSS JOIN hc_stock_reservations AS r
+   WHERE r.tenant = k.tenant AND r.owner_kind = k.owner_kind AND r.owner_id = k.owner_id) AS x
+ CROSS JOIN hc_stock_levels AS l WHERE l.tenant = x.tenant AND l.item = x.item AND l.location = x.location
  ORDER BY l.tenant, l.item, l.location {for update of l}`
 
 const reservationHead = `r.tenant, r.owner_kind, r.owner_id, r.id, r.item, r.location, r.unit, r.quantity, r.expires_at, r.created_at`
 
-const ownedReservations = `SELECT ` + reservationHead + ` FROM hc_stock_reservations AS r
- JOIN {k} k ON r.tenant = k.tenant AND r.owner_kind = k.owner_kind AND r.owner_id = k.owner_id
+const ownedReservations = `SELECT ` + reservationHead + ` FROM {k} k CROSS JOIN hc_stock_reservations AS r
+ WHERE r.tenant = k.tenant AND r.owner_kind = k.owner_kind AND r.owner_id = k.owner_id
  ORDER BY r.tenant, r.owner_kind, r.owner_id, r.id`
 
 const lockOwnedReservations = ownedReservations + ` {for update of r}`
@@ -109,15 +109,15 @@ func (o *Stock) Lock(ctx context.Context, keys []inventory.Key, owners []hyperlo
 
 func compareLevel(l inventory.Level, k inventory.Key) int { return l.Key().Compare(k) }
 
-const lockDueLevels = `SELECT ` + levelHead + ` FROM hc_stock_levels AS l
- WHERE (l.tenant, l.item, l.location) IN (
+const lockDueLevels = `SELECT ` + levelHead + ` FROM (SELECT DISTINCT d.tenant, d.item, d.location FROM (
   SELECT r.tenant, r.item, r.location FROM hc_stock_reservations AS r
-  WHERE r.expires_at <= $1 ORDER BY r.expires_at, r.id LIMIT $2)
+  WHERE r.expires_at <= $1 ORDER BY r.expires_at, r.id LIMIT $2) AS d) AS x
+ CROSS JOIN hc_stock_levels AS l WHERE l.tenant = x.tenant AND l.item = x.item AND l.location = x.location
  ORDER BY l.tenant, l.item, l.location {for update of l skip locked}`
 
-const lockDueReservations = `SELECT ` + reservationHead + ` FROM hc_stock_reservations AS r
- JOIN {k} k ON r.tenant = k.tenant AND r.item = k.item AND r.location = k.location
- WHERE r.expires_at <= $1 ORDER BY r.expires_at, r.id LIMIT $2 {for update of r skip locked}`
+const lockDueReservations = `SELECT ` + reservationHead + ` FROM hc_stock_reservations AS r {sqlite INDEXED BY hc_stock_reservations_due}
+ WHERE r.expires_at <= $1 AND (r.tenant, r.item, r.location) IN (SELECT k.tenant, k.item, k.location FROM {k} k)
+ ORDER BY r.expires_at, r.id LIMIT $2 {for update of r skip locked}`
 
 // LockDue implements [inventory.Store].
 func (o *Stock) LockDue(ctx context.Context, now time.Time, limit int) (inventory.Locked, error) {
