@@ -53,10 +53,29 @@ func (s *Service) Execute(ctx context.Context, tenant hyperlocal.TenantID, opera
 		return hyperlocal.PaymentFact{}, err
 	case !mine:
 		return s.status(ctx, tenant, operation)
-	case !op.Sent:
-		return s.send(ctx, &op)
 	}
-	return s.inquire(ctx, &op)
+	return s.resume(ctx, &op)
+}
+
+// resume goes on with an operation whose executor did not come back. The caller holds the lease.
+func (s *Service) resume(ctx context.Context, op *Operation) (hyperlocal.PaymentFact, error) {
+	switch {
+	case op.Sent:
+		return s.inquire(ctx, op)
+	case s.tooLate(op):
+		return s.neverSent(ctx, op)
+	}
+	return s.send(ctx, op)
+}
+
+// tooLate tells that a shopper no longer expects to be charged.
+func (s *Service) tooLate(op *Operation) bool {
+	return !ownersMoney(op.Verb) && s.clock.Now().Sub(op.CreatedAt) >= s.policy.SendWithin
+}
+
+func (s *Service) neverSent(ctx context.Context, op *Operation) (hyperlocal.PaymentFact, error) {
+	return s.record(ctx, op, &claim{from: fromLookup, Result: Result{
+		Outcome: hyperlocal.OutcomeDeclined, Class: hyperlocal.DeclineProviderDown, Code: CodeNeverSent}}, "")
 }
 
 var errTooLate = hyperlocal.NewError(hyperlocal.CodeDeadline, "payment/cancelled",
@@ -116,9 +135,8 @@ func (s *Service) inquire(ctx context.Context, op *Operation) (hyperlocal.Paymen
 		return s.record(ctx, op, &claim{Result: Result{Outcome: hyperlocal.OutcomeUnknown}, from: fromLookup}, "")
 	case lifetime > 0 && age >= lifetime:
 		return s.record(ctx, op, nil, ReasonKeyForgotten)
-	case !ownersMoney(op.Verb) && age >= s.policy.SendWithin:
-		return s.record(ctx, op, &claim{from: fromLookup, Result: Result{
-			Outcome: hyperlocal.OutcomeDeclined, Class: hyperlocal.DeclineProviderDown, Code: CodeNeverSent}}, "")
+	case s.tooLate(op):
+		return s.neverSent(ctx, op)
 	}
 	return s.send(ctx, op)
 }

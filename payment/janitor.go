@@ -64,11 +64,7 @@ func (s *Service) each(ctx context.Context, due []Operation) []error {
 
 func (s *Service) attend(ctx context.Context, op *Operation) error {
 	s.begun.take(op.Tenant, op.ID, s.clock.Now()) // its lease is over
-	act := s.inquire
-	if !op.Sent {
-		act = s.send
-	}
-	_, err := act(ctx, op)
+	_, err := s.resume(ctx, op)
 	if err == nil {
 		return nil
 	}

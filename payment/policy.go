@@ -25,7 +25,7 @@ type Policy struct {
 	Owed []time.Duration
 	// SendWithin bounds the age at which a charge or authorization that surely never reached
 	// the gateway is still sent. An older one is settled as declined: nobody expects to be
-	// charged the next day. What is owed (captures, voids, refunds) is sent at any age.
+	// charged hours later. What is owed (captures, voids, refunds) is sent at any age.
 	SendWithin time.Duration
 	// Parallel is how many gateway calls RunDue makes at a time.
 	Parallel int
@@ -33,7 +33,9 @@ type Policy struct {
 	Webhooks hyperlocal.Backoff
 }
 
-// DefaultPolicy settles or raises everything unknown within 26 hours.
+// DefaultPolicy settles or raises a charge or authorization within 26 hours of its beginning,
+// and anything else within 26 hours of the last time it was sent: at most 30 minutes for
+// SendWithin, and 25 hours and 6 minutes for the gaps of Lookups, leases not counted.
 func DefaultPolicy() Policy {
 	return Policy{
 		Timeout: 30 * time.Second,
@@ -42,7 +44,7 @@ func DefaultPolicy() Policy {
 		Pending: []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour,
 			24 * time.Hour, 24 * time.Hour, 24 * time.Hour},
 		Owed:       []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour},
-		SendWithin: 24 * time.Hour,
+		SendWithin: 30 * time.Minute,
 		Parallel:   8,
 		Webhooks:   hyperlocal.Backoff{MaxAttempts: 10, Base: 5 * time.Second, Max: time.Hour},
 	}
