@@ -60,6 +60,7 @@ func TestChaos(t *testing.T) {
 			t.Parallel()
 			c := &chaos{t: t, binary: binary, dsn: dsn(t), acked: make(map[string]ack)}
 			hits := make(map[string]int)
+			c.stock()
 			for range rounds {
 				for _, point := range crashPoints {
 					if point == "migrate.mid" {
@@ -99,6 +100,8 @@ type chaos struct {
 	t      *testing.T
 	binary string
 	dsn    string
+
+	variants []string // what can be ordered without running out
 
 	mu    sync.Mutex
 	acked map[string]ack // by order id
@@ -177,7 +180,7 @@ func (c *chaos) launch(dsn, failpoint string) (*server, error) {
 	}()
 	if len(s.keys) < 3 {
 		<-s.exited
-		return s, fmt.Errorf("%w: %s", errDied, s.log)
+		return s, fmt.Errorf("%w: %s", errDied, s.tail())
 	}
 	for {
 		res, err := http.Get(s.base + "/readyz") //nolint:noctx // a local server in a test
@@ -189,18 +192,24 @@ func (c *chaos) launch(dsn, failpoint string) (*server, error) {
 		}
 		select {
 		case <-s.exited:
-			return s, fmt.Errorf("%w: %s", errDied, s.log)
+			return s, fmt.Errorf("%w: %s", errDied, s.tail())
 		case <-time.After(10 * time.Millisecond):
 		}
 		if hyperlocal.Since(began) > 30*time.Second {
 			s.kill()
-			return s, fmt.Errorf("the server is not ready after 30 s: %s", s.log)
+			return s, fmt.Errorf("the server is not ready after 30 s: %s", s.tail())
 		}
 	}
 	if took := hyperlocal.Since(began); took > readyWithin && failpoint == "" {
 		c.t.Errorf("ready after %s, allowed are %s", took, readyWithin)
 	}
 	return s, nil
+}
+
+// tail returns the end of the server's log.
+func (s *server) tail() string {
+	text := s.log.String()
+	return text[max(0, len(text)-2000):]
 }
 
 func (s *server) kill() {
@@ -252,12 +261,10 @@ func (c *chaos) crash(point string) {
 		failpoint = point + ":kill@12"
 	}
 	s := c.start(c.dsn, failpoint)
-	c.settle(s) // what the round before left unanswered
-	variants := c.variants(s)
 	ctx, stop := context.WithCancel(c.t.Context())
 	var wg sync.WaitGroup
 	for range 6 {
-		wg.Go(func() { c.shop(ctx, s, variants) })
+		wg.Go(func() { c.shop(ctx, s) })
 	}
 	limit := 20 * time.Second
 	if point == "" {
@@ -267,7 +274,7 @@ func (c *chaos) crash(point string) {
 	case <-s.exited:
 	case <-time.After(limit):
 		if point != "" {
-			c.t.Errorf("%s was not reached within %s: %s", point, limit, s.log)
+			c.t.Errorf("%s was not reached within %s: %s", point, limit, s.tail())
 		}
 		s.kill()
 	}
@@ -303,9 +310,11 @@ func (c *chaos) migrating(dsn string) {
 	c.verify(dsn)
 }
 
-// variants returns what can be ordered of the bakery without running out.
-func (c *chaos) variants(s *server) []string {
+// stock fills the shelves of the bakery.
+func (c *chaos) stock() {
 	c.t.Helper()
+	s := c.start(c.dsn, "")
+	defer s.kill()
 	var page struct {
 		Items []struct {
 			Variants []struct {
@@ -319,30 +328,28 @@ func (c *chaos) variants(s *server) []string {
 	if code, err := s.call(c.t.Context(), "shopper", http.MethodGet, request{path: "/v1/shops/corner-bakery/products"}, &page); err != nil || code != http.StatusOK {
 		c.t.Fatalf("reading the shop: %d, %v", code, err)
 	}
-	var ids []string
 	for _, p := range page.Items {
 		for _, v := range p.Variants {
 			if !v.Stocked || strings.HasSuffix(v.Item, "/flour") {
 				continue
 			}
-			ids = append(ids, v.ID)
+			c.variants = append(c.variants, v.ID)
 			body := fmt.Sprintf(`{"lines":[{"item":%q,"location":"corner-bakery","quantity":{"value":"100000","unit":"piece"}}]}`, v.Item)
 			if code, err := s.call(c.t.Context(), "admin", http.MethodPost, request{path: "/v1/stock/receipts", body: body}, nil); err != nil || code >= 300 {
 				c.t.Fatalf("receiving stock: %d, %v", code, err)
 			}
 		}
 	}
-	if len(ids) < 2 {
+	if len(c.variants) < 2 {
 		c.t.Fatal("the bakery sells nothing")
 	}
-	return ids
 }
 
 // shop places and pays orders and works them to the end, until the server is gone.
-func (c *chaos) shop(ctx context.Context, s *server, variants []string) {
+func (c *chaos) shop(ctx context.Context, s *server) {
 	for n := 0; ctx.Err() == nil; n++ {
 		line := func(i uint64) string {
-			return fmt.Sprintf(`{"variant":%q,"quantity":{"value":"1","unit":"piece"}}`, variants[i%uint64(len(variants))])
+			return fmt.Sprintf(`{"variant":%q,"quantity":{"value":"1","unit":"piece"}}`, c.variants[i%uint64(len(c.variants))])
 		}
 		i := hyperlocal.RandomUint64() >> 8
 		place := request{
@@ -423,7 +430,7 @@ func (c *chaos) settle(s *server) {
 			c.send(c.t.Context(), s, r)
 		}
 		if hyperlocal.Since(began) > 90*time.Second {
-			c.t.Fatalf("%d requests are still unanswered, such as %+v: %s", len(c.open), c.open[0], s.log)
+			c.t.Fatalf("%d requests are still unanswered, such as %+v: %s", len(c.open), c.open[0], s.tail())
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
