@@ -1,16 +1,10 @@
 package hyperlocal
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
-	"errors"
-	"io"
 	"math/big"
 	"math/bits"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/shopspring/decimal"
 )
@@ -269,90 +263,6 @@ func (m Money) MulRate(rate decimal.Decimal, mode Rounding) (Money, error) {
 	return Money{amount: amount, currency: m.currency}, nil
 }
 
-// Allocate divides m in proportion to the weights, share i for weight i. The shares sum to m
-// exactly, each is less than one minor unit away from its ideal, and a weight of zero gets
-// nothing. The units that whole shares leave over go to the largest remainders, ties to the
-// lower index. The shares of -m are the opposites of the shares of m.
-//
-// No weights, a negative one, nothing but zeros, or a sum beyond 64 bits is refused with code
-// invalid, reason "money/invalid_weights". Memory and time grow with the number of weights.
-func (m Money) Allocate(weights ...int64) ([]Money, error) {
-	var total uint64
-	for _, w := range weights {
-		if w < 0 {
-			return nil, invalidWeights("a weight is negative")
-		}
-		var carry uint64
-		if total, carry = bits.Add64(total, uint64(w), 0); carry != 0 {
-			return nil, invalidWeights("the sum of the weights is out of range")
-		}
-	}
-	if total == 0 {
-		return nil, invalidWeights("at least one weight has to be more than zero")
-	}
-
-	type remainder struct {
-		index int
-		rest  uint64
-	}
-	left := magnitude(m.amount)
-	parts := make([]uint64, len(weights))
-	rests := make([]remainder, len(weights))
-	whole := left
-	for i, w := range weights {
-		high, low := bits.Mul64(whole, uint64(w))
-		// w <= total and whole <= 1<<63, so high < total and the quotient fits.
-		parts[i], rests[i].rest = bits.Div64(high, low, total)
-		rests[i].index = i
-		left -= parts[i]
-	}
-	if left > 0 {
-		slices.SortFunc(rests, func(a, b remainder) int {
-			if a.rest != b.rest {
-				return cmp.Compare(b.rest, a.rest)
-			}
-			return cmp.Compare(a.index, b.index)
-		})
-		// left is the sum of the remainders over total, each below one, so it is less than
-		// the number of remainders that are not zero.
-		for _, r := range rests[:left] {
-			parts[r.index]++
-		}
-	}
-	return m.shares(parts), nil
-}
-
-// maxParts bounds Split, whose n costs the caller nothing to make large.
-const maxParts = 1 << 20
-
-// Split divides m into n shares that differ by at most one minor unit, the larger magnitudes
-// first, and sum to m exactly. It equals Allocate with n equal weights. An n below 1 or above
-// 1,048,576 is refused with code invalid, reason "money/invalid_weights".
-func (m Money) Split(n int) ([]Money, error) {
-	if n < 1 || n > maxParts {
-		return nil, invalidWeights("the number of parts is out of range").With("max_parts", maxParts)
-	}
-	each, left := magnitude(m.amount)/uint64(n), magnitude(m.amount)%uint64(n)
-	parts := make([]uint64, n)
-	for i := range parts {
-		parts[i] = each
-		if uint64(i) < left {
-			parts[i]++
-		}
-	}
-	return m.shares(parts), nil
-}
-
-// shares gives magnitudes that sum to m's its sign and currency.
-func (m Money) shares(parts []uint64) []Money {
-	shares := make([]Money, len(parts))
-	for i, part := range parts {
-		amount, _ := signed(part, m.amount < 0) // no part is larger than m
-		shares[i] = Money{amount: amount, currency: m.currency}
-	}
-	return shares
-}
-
 // LineAmount returns what q costs when price is for per units: price × q ÷ per, computed in
 // 128 bits and rounded once. Loose tea at 4.50 GBP per 100 g is a price of 450 minor units and
 // a per of 100 g. A negative q (a return) gives a negative amount.
@@ -430,85 +340,6 @@ func (m Money) appendDecimal(text []byte, decimals int) []byte {
 		text = append(text, '0'+byte(fraction/pow10[d]%10))
 	}
 	return text
-}
-
-var (
-	_ json.Marshaler   = Money{}
-	_ json.Unmarshaler = (*Money)(nil)
-)
-
-// MarshalJSON writes {"amount":1999,"currency":"GBP"}, the amount in minor units, or null for
-// the zero Money. Amounts beyond ±2^53 are written in full; a reader that keeps numbers as
-// doubles loses digits of them.
-func (m Money) MarshalJSON() ([]byte, error) {
-	if m == (Money{}) {
-		return []byte("null"), nil
-	}
-	text := append(make([]byte, 0, 64), `{"amount":`...)
-	text = strconv.AppendInt(text, m.amount, 10)
-	text = append(text, `,"currency":"`...)
-	text = append(text, m.currency...)
-	return append(text, `"}`...), nil
-}
-
-// UnmarshalJSON reads what MarshalJSON writes, in any order and spacing; null gives the zero
-// Money. It is strict: both fields exactly once, spelled in lower case, nothing else, and the
-// amount an integer without fraction or exponent. On an error m is left as it was.
-//
-// Errors, all with code invalid: "money/invalid_json" for another shape,
-// "money/invalid_amount" for an amount that is not an integer, ErrOverflow for one beyond 64
-// bits, "money/invalid_currency".
-func (m *Money) UnmarshalJSON(data []byte) error {
-	if isJSONNull(data) {
-		*m = Money{}
-		return nil
-	}
-	if quick, ok := decodeCompactMoney(data); ok {
-		*m = quick
-		return nil
-	}
-	first, second, ok := decodePair(data, "amount", "currency")
-	if !ok {
-		return invalidMoney("json", `money is {"amount":1999,"currency":"GBP"} and nothing more`)
-	}
-	number, ok := first.(json.Number)
-	if !ok || !isInteger(string(number)) {
-		return invalidMoney("amount", "the amount is a JSON integer in minor units")
-	}
-	code, ok := second.(string)
-	if !ok {
-		return invalidMoney("currency", "the currency is a JSON string")
-	}
-	c, err := ParseCurrency(code)
-	if err != nil {
-		return err
-	}
-	amount, err := strconv.ParseInt(string(number), 10, 64)
-	if err != nil { // it is an integer, so it can only be too large
-		return ErrOverflow
-	}
-	*m = Money{amount: amount, currency: c}
-	return nil
-}
-
-// decodeCompactMoney reads the exact form that MarshalJSON writes, which is nearly all there
-// is on the wire, some ten times faster. Of anything else it leaves the judgement to
-// decodePair.
-func decodeCompactMoney(data []byte) (Money, bool) {
-	number, code, ok := cutPair(data, `{"amount":`, `,"currency":"`, `"}`)
-	if !ok || !isInteger(number) {
-		return Money{}, false
-	}
-	digits := strings.TrimPrefix(number, "-")
-	if strings.HasPrefix(digits, "0") && number != "0" { // not a JSON number, or -0
-		return Money{}, false
-	}
-	amount, err := strconv.ParseInt(number, 10, 64)
-	if err != nil {
-		return Money{}, false
-	}
-	m, err := NewMoney(amount, Currency(code))
-	return m, err == nil
 }
 
 // mismatch says which currencies met; a missing one is shown as "none".
@@ -648,72 +479,4 @@ func signed(magnitude uint64, negative bool) (int64, bool) {
 		return int64(-magnitude), magnitude <= 1<<63
 	}
 	return int64(magnitude), magnitude < 1<<63
-}
-
-func isJSONNull(data []byte) bool { return string(bytes.TrimSpace(data)) == "null" }
-
-// isInteger reports whether a JSON number has neither fraction nor exponent.
-func isInteger(number string) bool {
-	for i := range len(number) {
-		if c := number[i]; (c < '0' || c > '9') && c != '-' {
-			return false
-		}
-	}
-	return true
-}
-
-// cutPair returns what stands between three literals.
-func cutPair(data []byte, before, between, after string) (first, second string, ok bool) {
-	if len(data) > 128 { // not ours
-		return "", "", false
-	}
-	rest, ok := strings.CutPrefix(string(data), before)
-	if !ok {
-		return "", "", false
-	}
-	first, rest, ok = strings.Cut(rest, between)
-	if !ok {
-		return "", "", false
-	}
-	second, ok = strings.CutSuffix(rest, after)
-	return first, second, ok
-}
-
-// decodePair reads a JSON object that has exactly two fields with these names, each once, and
-// returns their scalar values as json.Number, string or bool. Unlike encoding/json it matches
-// names byte by byte and refuses repetitions.
-func decodePair(data []byte, firstName, secondName string) (first, second json.Token, ok bool) {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	if open, err := decoder.Token(); err != nil || open != json.Delim('{') {
-		return nil, nil, false
-	}
-	for decoder.More() {
-		name, err := decoder.Token()
-		if err != nil {
-			return nil, nil, false
-		}
-		value, err := decoder.Token()
-		if err != nil || value == nil {
-			return nil, nil, false
-		}
-		if _, nested := value.(json.Delim); nested {
-			return nil, nil, false
-		}
-		switch {
-		case name == firstName && first == nil:
-			first = value
-		case name == secondName && second == nil:
-			second = value
-		default: // unknown or repeated
-			return nil, nil, false
-		}
-	}
-	if _, err := decoder.Token(); err != nil { // the closing brace
-		return nil, nil, false
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, nil, false
-	}
-	return first, second, first != nil && second != nil
 }
