@@ -35,9 +35,18 @@ type Placement struct {
 
 // Spend is a claim on something bounded that is not stock.
 type Spend struct {
-	Kind   string // names the participant that handles it, such as "points"
-	Ref    Ref    // whose
-	Amount int64  // in the smallest unit of the asset
+	Kind   string `json:"kind"`   // names the participant that handles it, such as "points"
+	Ref    Ref    `json:"ref"`    // whose
+	Amount int64  `json:"amount"` // in the smallest unit of the asset
+}
+
+// SpendReturn gives back what the placement of an order spent.
+type SpendReturn struct {
+	Tenant TenantID
+	Order  Ref
+	Spend  []Spend // as in the placement, the kinds of the one participant that is asked
+	At     time.Time
+	Actor  Actor
 }
 
 // Participant takes part in the placement of orders: stock, points, coupons. The order

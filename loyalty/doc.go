@@ -22,8 +22,8 @@
 // An event handler calls [Service.SetEarned] whenever an order that earns points has changed,
 // with what the order is worth now: a target, not a difference. Repeated and late calls do
 // nothing. Checkout spends through [Service.Participant], which joins the placement of the
-// order; anything else spends through [Service.Spend] and takes it back with
-// [Service.Restore]. A worker calls [Service.Expire].
+// order, and the end of an order that is cancelled or expires, to give the points back;
+// anything else spends through [Service.Spend] and takes it back with [Service.Restore]. A worker calls [Service.Expire].
 //
 // # What holds
 //

@@ -11,7 +11,7 @@ import (
 const SpendKind = "points"
 
 // OrderReference returns the reference under which the placement of an order spends points,
-// for Restore when the order is cancelled.
+// for Restore when they are to be given back otherwise than by the end of the order.
 func OrderReference(order hyperlocal.Ref) string { return order.String() }
 
 // Participant returns the part that loyalty takes in the placement of orders: it spends the
@@ -20,12 +20,35 @@ func OrderReference(order hyperlocal.Ref) string { return order.String() }
 // Check refuses a placement with ErrInsufficient; with ErrNotYours if the points are not the
 // customer's; with code invalid for an amount outside 1 to MaxPoints. Several entries of one
 // placement are added up. Placements without points cost nothing.
+//
+// It gives the points back when the order service says that an order has ended without being
+// served, as Restore does, in the transaction of ctx and in a number of statements that does
+// not depend on the number of orders. An order that spent none is passed over. Errors: code
+// invalid, what Journal and Store report.
 func (s *Service) Participant() hyperlocal.Participant { return participant{s} }
 
 type participant struct{ s *Service }
 
 // Rank implements [hyperlocal.Participant]: accounts are locked first, lots read afterwards.
 func (p participant) Rank() hyperlocal.Rank { return hyperlocal.RankAccount }
+
+// SpendKinds names the kind of Spend that this participant handles.
+func (p participant) SpendKinds() []string { return []string{SpendKind} }
+
+// GiveBack restores the points that the placements of orders spent.
+func (p participant) GiveBack(ctx context.Context, returns ...hyperlocal.SpendReturn) error {
+	commands := make([]RestoreCommand, len(returns))
+	for i, r := range returns {
+		commands[i] = RestoreCommand{Tenant: r.Tenant, Reference: OrderReference(r.Order), At: r.At, Actor: r.Actor}
+		if err := commands[i].validate(); err != nil {
+			return err
+		}
+	}
+	return p.s.tx.WithinTx(ctx, func(ctx context.Context) error {
+		_, err := p.s.restoreAll(ctx, commands)
+		return err
+	})
+}
 
 // Decide implements [hyperlocal.Participant].
 func (p participant) Decide(ctx context.Context, batch []hyperlocal.Placement) (hyperlocal.Decision, error) {

@@ -25,51 +25,110 @@ func (s *Service) Restore(ctx context.Context, c RestoreCommand) (Spending, erro
 	if err := c.validate(); err != nil {
 		return Spending{}, err
 	}
-	var done Spending
-	var refused error
-	err := s.tx.WithinTx(ctx, func(ctx context.Context) error {
-		done, refused = Spending{}, nil
-		known, err := s.store.Spendings(ctx, c.Tenant, c.Reference)
-		if err != nil {
-			return err
-		}
-		if len(known) == 0 {
-			refused = ErrSpendingNotFound.With("reference", c.Reference)
-			return nil
-		}
-		// Whose it is never changes; whether it was restored is known under the lock only.
-		member := hyperlocal.TenantRef{Tenant: c.Tenant, Ref: known[0].Member}
-		if err := s.lock(ctx, []hyperlocal.TenantRef{member}); err != nil {
-			return err
-		}
-		if known, err = s.store.Spendings(ctx, c.Tenant, c.Reference); err != nil {
-			return err
-		}
-		done = known[0]
-		if !done.RestoredAt.IsZero() {
-			done.Replayed = true
-			return nil
-		}
-		q := LotQuery{Owing: []hyperlocal.TenantRef{member}}
-		for _, u := range done.Uses {
-			q.IDs = append(q.IDs, LotKey{c.Tenant, u.Lot})
-		}
-		w := s.newSheet()
-		if err := w.read(ctx, q); err != nil {
-			return err
-		}
-		if err := w.restore(&done, c); err != nil {
-			return err
-		}
-		return w.save(ctx)
+	var done []Spending
+	err := s.tx.WithinTx(ctx, func(ctx context.Context) (err error) {
+		done, err = s.restoreAll(ctx, []RestoreCommand{c})
+		return err
 	})
-	if err == nil {
-		err = refused
-	}
 	if err != nil {
 		return Spending{}, err
 	}
-	return done, nil
+	if len(done) == 0 {
+		return Spending{}, ErrSpendingNotFound.With("reference", c.Reference)
+	}
+	return done[0], nil
+}
+
+// restoreAll takes spendings back in the transaction of ctx, with one lock on all of their
+// members and a number of statements that depends on the number of tenants alone. It returns
+// them in the order of the commands, Replayed for what had been restored before; those that
+// do not exist are left out.
+func (s *Service) restoreAll(ctx context.Context, commands []RestoreCommand) ([]Spending, error) {
+	known, err := s.spendings(ctx, commands)
+	if err != nil || len(known) == 0 {
+		return nil, err
+	}
+	// Whose they are never changes; whether they were restored is known under the lock only.
+	members := make([]hyperlocal.TenantRef, 0, len(known))
+	for _, sp := range known {
+		members = append(members, sp.member())
+	}
+	if err := s.lock(ctx, members); err != nil {
+		return nil, err
+	}
+	if known, err = s.spendings(ctx, commands); err != nil {
+		return nil, err
+	}
+	var q LotQuery
+	for _, sp := range known {
+		if !sp.RestoredAt.IsZero() {
+			continue
+		}
+		q.Owing = append(q.Owing, sp.member())
+		for _, u := range sp.Uses {
+			q.IDs = append(q.IDs, LotKey{sp.Tenant, u.Lot})
+		}
+	}
+	w := s.newSheet()
+	if len(q.IDs) > 0 {
+		if err := w.read(ctx, q); err != nil {
+			return nil, err
+		}
+	}
+	var done []Spending
+	for _, c := range commands {
+		sp := known[spendingKey{c.Tenant, c.Reference}]
+		switch {
+		case sp == nil:
+			continue
+		case sp.RestoredAt.IsZero():
+			if err := w.restore(sp, c); err != nil {
+				return nil, err
+			}
+			done = append(done, *sp)
+		default:
+			again := *sp
+			again.Replayed = true
+			done = append(done, again)
+		}
+	}
+	if len(w.changes.Restored) == 0 {
+		return done, nil
+	}
+	return done, w.save(ctx)
+}
+
+// spendingKey names a spending across tenants.
+type spendingKey struct {
+	tenant    hyperlocal.TenantID
+	reference string
+}
+
+func (sp *Spending) member() hyperlocal.TenantRef {
+	return hyperlocal.TenantRef{Tenant: sp.Tenant, Ref: sp.Member}
+}
+
+// spendings reads what the commands name, in one statement per tenant.
+func (s *Service) spendings(ctx context.Context, commands []RestoreCommand) (map[spendingKey]*Spending, error) {
+	references := make(map[hyperlocal.TenantID][]string)
+	var tenants []hyperlocal.TenantID
+	for _, c := range commands {
+		if references[c.Tenant] == nil {
+			tenants = append(tenants, c.Tenant)
+		}
+		references[c.Tenant] = append(references[c.Tenant], c.Reference)
+	}
+	known := make(map[spendingKey]*Spending, len(commands))
+	for _, t := range tenants {
+		found, err := s.store.Spendings(ctx, t, references[t]...)
+		if err != nil {
+			return nil, err
+		}
+		for i := range found {
+			known[spendingKey{t, found[i].Reference}] = &found[i]
+		}
+	}
+	return known, nil
 }
 
 func (c RestoreCommand) validate() error {
@@ -91,7 +150,6 @@ func (w *sheet) restore(sp *Spending, cmd RestoreCommand) error {
 		at = w.recorded
 	}
 	sp.RestoredAt = at
-	member := hyperlocal.TenantRef{Tenant: sp.Tenant, Ref: sp.Member}
 	c := cause{reference: "points/restore/" + sp.Reference, subject: sp.Subject, at: at, actor: cmd.Actor}
 	var withheld int64
 	for _, u := range sp.Uses {
@@ -103,7 +161,7 @@ func (w *sheet) restore(sp *Spending, cmd RestoreCommand) error {
 		withheld += w.withhold(l, u.Points, c)
 	}
 	w.changes.Restored = append(w.changes.Restored, *sp)
-	w.post(member, "points_restored", c, spendPosting(sp.Reference),
+	w.post(sp.member(), "points_restored", c, spendPosting(sp.Reference),
 		hyperlocal.Entry{Account: AccountRedeemed, Asset: Asset, Amount: sp.Points},
 		hyperlocal.Entry{Account: AccountIssued, Asset: Asset, Amount: -withheld})
 	return nil

@@ -38,6 +38,14 @@
 // [Payments] in its own transaction, asks for their execution afterwards, and is told what
 // became known through [Service.ApplyPayment].
 //
+// # What a placement spends
+//
+// Points and the like are spent through [Config.Participants], in the transaction of the
+// placement. When the order is cancelled, rejected or expires, a participant that is a
+// [Returner] gives them back in the transaction of that transition. An expired order whose
+// money comes late is confirmed after all if its stock can be had again, but not one that got
+// something back: what it spent is the customer's again, so the late money is refunded.
+//
 // It never reads a price from a shopper's request unless the caller put it there, never
 // changes an order's lines after the placement, and never deletes an order.
 package order

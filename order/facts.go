@@ -54,8 +54,9 @@ func ownerKey(tenant hyperlocal.TenantID, ref hyperlocal.Ref) (Key, error) {
 // that is success.
 //
 // What follows happens in the same transaction: the order is confirmed; an expired one is
-// confirmed when its stock can be had again; else, and for a cancelled one, the money is let
-// go of or given back, as is what exceeds the total.
+// confirmed when its stock can be had again and nothing that it spent went back (see
+// [Returner]); else, and for a cancelled one, the money is let go of or given back, as is
+// what exceeds the total.
 //
 // Errors: ErrNotFound for an order that does not exist; code invalid for another currency
 // than the order's. They mean a defect, since the payment context has compared all of it.
@@ -297,6 +298,11 @@ func (w *work) follow(ctx context.Context, c *change, f *hyperlocal.PaymentFact,
 // revive confirms an expired order whose money came late, if its stock can be had again.
 func (w *work) revive(ctx context.Context, c *change, d doer) (bool, error) {
 	if !w.s.states.Can(Expired, TriggerLateCapture, "", &c.o) {
+		return false, nil
+	}
+	// The points of the placement are the member's again and may be spent: the order would be
+	// confirmed at a price that nobody has paid.
+	if w.s.spentBack(&c.o) {
 		return false, nil
 	}
 	if items := demand(&c.o); len(items) > 0 {

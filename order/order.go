@@ -138,7 +138,10 @@ type Order struct {
 
 	Lines       []Line       `json:"lines"`
 	Adjustments []Adjustment `json:"adjustments,omitempty"`
-	Contact     *Contact     `json:"contact,omitempty"` // nil when none was given or after erasure
+	// Spent is what the placement spent through participants. It stays as it is when a
+	// [Returner] gives it back.
+	Spent   []hyperlocal.Spend `json:"spent,omitempty"`
+	Contact *Contact           `json:"contact,omitempty"` // nil when none was given or after erasure
 }
 
 // PaymentChoice is how a shopper chose to pay. Method is the gateway's token, never a card

@@ -332,9 +332,12 @@ func (s *Service) able(ask *hyperlocal.Placement) error {
 		return ErrNotConfigured.With("missing", "stock")
 	}
 	for _, spend := range ask.Spend {
-		if !slices.ContainsFunc(s.Participants, func(p hyperlocal.Participant) bool {
-			kinds, ok := p.(Spender)
-			return !ok || slices.Contains(kinds.SpendKinds(), spend.Kind)
+		if !slices.ContainsFunc(s.parts, func(p participant) bool {
+			kinds, ok := p.Participant.(Spender)
+			if !ok {
+				return !p.stock // a stock that names no kinds looks at none
+			}
+			return slices.Contains(kinds.SpendKinds(), spend.Kind)
 		}) {
 			return ErrNotConfigured.With("missing", "spend/"+spend.Kind)
 		}
@@ -347,6 +350,7 @@ func (b *placement) create(ctx context.Context, p *placing) error {
 	o, actor := &p.order, p.command.Actor
 	o.Number = newNumber(b.s.IDs, o.PlacedAt)
 	o.Version = 1
+	o.Spent = append([]hyperlocal.Spend(nil), p.command.Spend...)
 	o.State, o.PaymentStatus = Placed, PaymentNoneDue
 	if o.Total.Sign() > 0 && !p.command.PayLater {
 		row, err := b.s.payment.Fire(ctx, o.PaymentStatus, TriggerOwe, "", PaymentCase{Order: o})

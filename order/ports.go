@@ -86,6 +86,20 @@ type Spender interface {
 	SpendKinds() []string
 }
 
+// Returner is an optional ability of a [Spender]: what a placement spent with it goes back
+// when the order ends without being served, cancelled or expired for whatever reason. A
+// completed order, and one that only had money refunded, keeps what it spent. With a
+// participant that has no such ability, what was spent stays spent.
+type Returner interface {
+	Spender
+	// GiveBack gives back what the placements of the orders spent, in the transaction that
+	// ends them, after everything of a lower rank was locked. It is called once in a
+	// transaction, for all of its orders, so that it can lock in sorted order. Orders that
+	// spent nothing are ignored, and what was given back before is not given back again. An
+	// error undoes the transition.
+	GiveBack(ctx context.Context, returns ...hyperlocal.SpendReturn) error
+}
+
 // Payments is what an order needs of payment. *payment.Service satisfies it.
 type Payments interface {
 	// Begin stores operations in the transaction of ctx, to be executed by Execute or, if

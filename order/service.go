@@ -55,6 +55,8 @@ type Service struct {
 	refund   *Machine[RefundState, RefundCase]
 	progress map[State]int
 	parts    []participant // in lock order, Stock among them
+	// returners are those of parts that give back what was spent with them.
+	returners []returner
 }
 
 // participant remembers which of them is the stock.
@@ -125,6 +127,11 @@ func (s *Service) gather() error {
 		s.parts = append(s.parts, participant{p, false})
 	}
 	slices.SortStableFunc(s.parts, func(a, b participant) int { return cmp.Compare(a.Rank(), b.Rank()) })
+	for _, p := range s.parts {
+		if r, ok := p.Participant.(Returner); ok {
+			s.returners = append(s.returners, returner{r, r.SpendKinds()})
+		}
+	}
 	return nil
 }
 

@@ -22,7 +22,7 @@ const (
 	TriggerConfirm       Trigger = "confirm"        // nothing is due, or the money is secured
 	TriggerAwaitPayment  Trigger = "await_payment"  // something is due
 	TriggerExpire        Trigger = "expire"         // it was not paid in time
-	TriggerLateCapture   Trigger = "late_capture"   // the money came after all, and the stock is still there
+	TriggerLateCapture   Trigger = "late_capture"   // the money came after all, the stock is still there, and nothing spent went back
 	TriggerAccept        Trigger = "accept"         // the merchant will do it
 	TriggerReject        Trigger = "reject"         // the merchant will not
 	TriggerPrepare       Trigger = "prepare"        // work has begun

@@ -73,8 +73,8 @@ func (w *work) advance(ctx context.Context, c *change, before int, d doer) error
 const ReasonCaptureFailed = "capture_failed"
 
 // giveBack undoes what an order holds when it ends without being delivered: reserved stock
-// is released, committed stock returns to the shelf, held money is let go of and captured
-// money refunded.
+// is released, committed stock returns to the shelf, what was spent through participants goes
+// back, held money is let go of and captured money refunded.
 func (w *work) giveBack(ctx context.Context, c *change, before int, trigger Trigger, d doer) error {
 	switch {
 	case !c.stocked():
@@ -85,6 +85,7 @@ func (w *work) giveBack(ctx context.Context, c *change, before int, trigger Trig
 	case !w.s.Policy.KeepStock:
 		w.putBack(c, "cancel", string(trigger), c.unreturned(), d)
 	}
+	w.giveSpentBack(c, d)
 	if c.o.PaymentStatus == PaymentRetry {
 		if err := w.pass(ctx, c, TriggerDrop, PaymentCase{Order: &c.o}, d); err != nil {
 			return err

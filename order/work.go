@@ -27,6 +27,7 @@ type work struct {
 	credits  []*Credit
 	refunds  []*Refund // existing ones that changed
 	postings []hyperlocal.Posting
+	spends   []hyperlocal.SpendReturn // of orders that ended, all kinds
 
 	applies []hyperlocal.Decision // stock that was reserved again
 
@@ -207,6 +208,10 @@ func (w *work) flush(ctx context.Context) error {
 		if err := w.s.Journal.Post(ctx, w.postings...); err != nil {
 			return err
 		}
+	}
+	// Last of all that locks: it may lock lots, which rank above the journal's accounts.
+	if err := w.flushSpends(ctx); err != nil {
+		return err
 	}
 	if len(w.events) > 0 {
 		if err := w.s.Outbox.Append(ctx, w.events...); err != nil {

@@ -42,24 +42,31 @@ const orderHead = `o.tenant, o.id, o.number, o.merchant, o.channel, o.group_id, 
  o.customer, o.currency, o.fulfilment, o.state, o.payment_status, o.version, o.lines_total, o.total, o.authorized,
  o.captured, o.refunded, o.requested_from, o.requested_to, o.time_zone, o.locale, o.custom, o.placed_at, o.created_at,
  o.updated_at, o.next_action, o.next_action_at, o.attempts, o.resume_state, o.fingerprint, o.pay_gateway, o.pay_method,
- o.pay_authorize, o.adjustment_count`
+ o.pay_authorize, o.adjustment_count, o.spent`
 
 const insertOrders = `INSERT INTO hc_orders (tenant, id, number, merchant, channel, group_id, external_source,
  external_reference, customer, currency, fulfilment, state, payment_status, version, lines_total, total, authorized,
  captured, refunded, requested_from, requested_to, time_zone, locale, custom, placed_at, created_at, updated_at,
  next_action, next_action_at, attempts, resume_state, fingerprint, pay_gateway, pay_method, pay_authorize,
- adjustment_count)
+ adjustment_count, spent)
  SELECT k.tenant, k.id, k.number, k.merchant, k.channel, k.group_id, k.external_source, k.external_reference,
  k.customer, k.currency, k.fulfilment, k.state, k.payment_status, k.version, k.lines_total, k.total, k.authorized,
  k.captured, k.refunded, k.requested_from, k.requested_to, k.time_zone, k.locale, k.custom, k.placed_at, k.created_at,
  k.updated_at, k.next_action, k.next_action_at, k.attempts, k.resume_state, k.fingerprint, k.pay_gateway, k.pay_method,
- k.pay_authorize, k.adjustment_count
+ k.pay_authorize, k.adjustment_count, k.spent
  FROM {k} k`
 
 // Insert implements [order.Store].
 func (o *Orders) Insert(ctx context.Context, orders []order.Order) error {
 	if len(orders) == 0 {
 		return nil
+	}
+	spent := make([]json.RawMessage, len(orders))
+	for i := range orders {
+		var err error
+		if spent[i], err = encodeList(orders[i].Spent); err != nil {
+			return err
+		}
 	}
 	r := newRel(len(orders)).
 		text("tenant", each1(orders, func(v *order.Order) string { return string(v.Tenant) })).
@@ -97,7 +104,8 @@ func (o *Orders) Insert(ctx context.Context, orders []order.Order) error {
 		text("pay_gateway", each1(orders, func(v *order.Order) string { return v.PaidWith.Gateway })).
 		text("pay_method", each1(orders, func(v *order.Order) string { return v.PaidWith.Method })).
 		bool("pay_authorize", each1(orders, func(v *order.Order) bool { return v.PaidWith.Authorize })).
-		int("adjustment_count", each1(orders, func(v *order.Order) int64 { return int64(len(v.Adjustments)) }))
+		int("adjustment_count", each1(orders, func(v *order.Order) int64 { return int64(len(v.Adjustments)) })).
+		json("spent", spent)
 	if err := o.s.enqueue(ctx, write{table: "hc_orders", text: insertOrders, rel: r, rows: int64(len(orders))}); err != nil {
 		return err
 	}
@@ -279,6 +287,7 @@ func scanOrder(rows *sql.Rows, to *[]order.Order, more ...any) error {
 	var v order.Order
 	var merchant, customer, currency string
 	var lines, total, authorized, captured, refunded, adjustments int64
+	var spent json.RawMessage
 	into := []any{
 		&v.Tenant, &v.ID, &v.Number, &merchant, &v.Channel, &v.Group, nullText[string]{&v.External.Source},
 		nullText[string]{&v.External.Reference}, nullText[string]{&customer}, &currency, &v.Fulfilment, &v.State,
@@ -286,6 +295,7 @@ func scanOrder(rows *sql.Rows, to *[]order.Order, more ...any) error {
 		nullInstant{&v.RequestedTo}, &v.TimeZone, &v.Locale, document{&v.Custom}, instant{&v.PlacedAt},
 		instant{&v.CreatedAt}, instant{&v.UpdatedAt}, &v.NextAction, nullInstant{&v.NextActionAt}, &v.Attempts,
 		&v.ResumeState, &v.Fingerprint, &v.PaidWith.Gateway, &v.PaidWith.Method, &v.PaidWith.Authorize, &adjustments,
+		document{&spent},
 	}
 	if err := rows.Scan(append(into, more...)...); err != nil {
 		return err
@@ -297,6 +307,9 @@ func scanOrder(rows *sql.Rows, to *[]order.Order, more ...any) error {
 	v.Merchant, v.Customer = m.ref(merchant), m.ref(customer)
 	if adjustments > 0 {
 		v.Adjustments = make([]order.Adjustment, 0, adjustments) // fill reads them
+	}
+	if err := decodeList(spent, &v.Spent); err != nil {
+		return err
 	}
 	*to = append(*to, v)
 	return m.err

@@ -45,6 +45,7 @@ type orderView struct {
 
 	Lines       []order.Line       `json:"lines"`
 	Adjustments []order.Adjustment `json:"adjustments"`
+	Spent       []hyperlocal.Spend `doc:"What the placement used, such as points; given back when the order is cancelled or expires." json:"spent,omitempty"`
 	Contact     *order.Contact     `doc:"Left out when none was given, and after erasure." json:"contact,omitempty"`
 }
 
@@ -56,7 +57,7 @@ func viewOrder(c caller, o order.Order) orderView {
 		Version: o.Version, LinesTotal: o.LinesTotal, Total: o.Total, Authorized: o.Authorized, Captured: o.Captured,
 		Refunded: o.Refunded, RequestedFrom: o.RequestedFrom, RequestedTo: o.RequestedTo, TimeZone: o.TimeZone,
 		Locale: o.Locale, Note: o.Note, Custom: o.Custom, PlacedAt: o.PlacedAt, UpdatedAt: o.UpdatedAt, Attempts: o.Attempts,
-		Lines: o.Lines, Adjustments: make([]order.Adjustment, len(o.Adjustments)), Contact: o.Contact,
+		Spent: o.Spent, Lines: o.Lines, Adjustments: make([]order.Adjustment, len(o.Adjustments)), Contact: o.Contact,
 	}
 	copy(view.Adjustments, o.Adjustments)
 	if view.Lines == nil {

@@ -203,6 +203,7 @@ func (s *Orders) Save(ctx context.Context, orders []order.Order) error {
 				}
 			}
 			o.Lines, o.Adjustments, o.Contact, o.Note, o.Fingerprint = lines, old.Adjustments, old.Contact, old.Note, old.Fingerprint
+			o.Spent = old.Spent
 			s.t.orders.put(t, k, o)
 			s.schedule(t, k, o.NextActionAt)
 		}
@@ -460,6 +461,7 @@ func (s *Orders) Erase(ctx context.Context, tenant hyperlocal.TenantID, customer
 func cloneOrder(o *order.Order) order.Order {
 	c := *o
 	c.Custom = slices.Clone(o.Custom)
+	c.Spent = slices.Clone(o.Spent)
 	c.Lines = slices.Clone(o.Lines)
 	for i := range c.Lines {
 		c.Lines[i].Options = slices.Clone(c.Lines[i].Options)

@@ -14,7 +14,8 @@ import (
 
 // RunPlacement lets every call that a placement, a payment, a cancellation and a credit make
 // of the database go wrong, one at a time and in every way, and checks that each of their
-// transactions leaves all or nothing, and that what was begun comes to its end.
+// transactions leaves all or nothing, and that what was begun comes to its end; and that the
+// points of an order that ends unserved go back.
 func RunPlacement(t *testing.T, h ShopHarness) {
 	t.Helper()
 	cases := []struct {
@@ -44,6 +45,10 @@ func RunPlacement(t *testing.T, h ShopHarness) {
 			})
 		}
 	}
+	t.Run("points", func(t *testing.T) {
+		t.Parallel()
+		runPoints(t, h)
+	})
 }
 
 // plan says how the calls go wrong: call k in the way k, and over again.
@@ -189,6 +194,7 @@ func (w *shop) cancelFaults(p plan) {
 		if o, l := w.get(id), w.level(shopItems[0]); o.State != order.Cancelled || l.Reserved.Value() != 0 {
 			w.Errorf("cancelled after the faults: state %s, %s reserved", o.State, l.Reserved)
 		}
+		w.holds(shopMembers[0], 0)
 		return place
 	})
 }
@@ -226,6 +232,7 @@ func (w *shop) cancelPaidFaults(p plan) {
 		if o, l := w.get(id), w.level(shopItems[0]); o.Refunded != o.Captured || o.Captured != o.Total || l.Reserved.Value() != 0 {
 			w.Errorf("%s %s: %s of %s refunded, %s reserved in the end", place, kind, o.Refunded, o.Captured, l.Reserved)
 		}
+		w.holds(shopMembers[0], 0)
 		w.sound(place + ", settled")
 		return place
 	})

@@ -81,6 +81,7 @@ type shop struct {
 	loyalty  *loyalty.Service
 	payments *payment.Service
 	orders   *order.Service
+	gateway  *denier
 
 	variant hyperlocal.Ref // of the first item, as the catalogue sells it
 }
@@ -102,10 +103,11 @@ func newShop(t *testing.T, db Database, units int64) *shop {
 	mustOK(t, err)
 	w.loyalty, err = loyalty.New(loyalty.Config{Store: f.Loyalty, Tx: f, Journal: w.ledger, Clock: clock})
 	mustOK(t, err)
-	gateway, err := sandbox.New(sandbox.Config{Log: f.SandboxLog, Clock: clock})
+	plain, err := sandbox.New(sandbox.Config{Log: f.SandboxLog, Clock: clock})
 	mustOK(t, err)
+	w.gateway = &denier{Gateway: plain}
 	w.payments, err = payment.New(payment.Config{
-		Store: f.Payments, Tx: f, Outbox: f.Outbox, Journal: w.ledger, Gateways: []payment.Gateway{gateway}, Clock: clock,
+		Store: f.Payments, Tx: f, Outbox: f.Outbox, Journal: w.ledger, Gateways: []payment.Gateway{w.gateway}, Clock: clock,
 	})
 	mustOK(t, err)
 	w.orders, err = order.New(order.Config{
@@ -156,7 +158,7 @@ func (w *shop) fill(units int64) {
 	mustOK(w.T, err)
 	for _, m := range shopMembers {
 		mustOK(w.T, w.loyalty.SetEarned(w.ctx, loyalty.Earned{
-			Tenant: kitTenant, Member: m, Source: hyperlocal.NewRef("welcome", m.ID), SourceVersion: 1, Points: 100_000, Actor: clerk,
+			Tenant: kitTenant, Member: m, Source: hyperlocal.NewRef("welcome", m.ID), SourceVersion: 1, Points: shopPoints, Actor: clerk,
 		}))
 	}
 }
@@ -194,7 +196,7 @@ func (w *shop) full() order.PlaceCommand {
 	c.Key, c.External = w.key(), hyperlocal.External{Source: "till", Reference: w.key()}
 	c.Lines = append(c.Lines, w.line(shopItems[0], 2), order.PlaceLine{Variant: w.variant, Quantity: hyperlocal.Pieces(1)})
 	c.Adjustments = []order.Adjustment{{Kind: order.AdjustDiscount, Amount: w.money(-100), Source: "spring"}}
-	c.Spend = []hyperlocal.Spend{{Kind: loyalty.SpendKind, Ref: shopMembers[0], Amount: 5}}
+	c.Spend = []hyperlocal.Spend{{Kind: loyalty.SpendKind, Ref: shopMembers[0], Amount: fullPoints}}
 	c.Contact, c.Note = &order.Contact{Name: "Ann"}, "ring twice"
 	return c
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -58,6 +59,30 @@ func RunStorm(t *testing.T, h ShopHarness) {
 		}
 		w.sound(when)
 		w.settle()
+	}
+	s.pointsFollow()
+}
+
+// pointsFollow checks that exactly the orders that ended unserved got their points back.
+func (s *storm) pointsFollow() {
+	s.Helper()
+	back := make(map[hyperlocal.Ref]bool, len(s.orders))
+	for ids := range slices.Chunk(s.orders, loyalty.MaxRead) {
+		references := make([]string, len(ids))
+		for i, id := range ids {
+			references[i] = loyalty.OrderReference(id.Ref())
+		}
+		spent, err := s.loyalty.Spendings(s.ctx, kitTenant, references...)
+		mustOK(s.T, err)
+		for _, sp := range spent {
+			back[sp.Subject] = !sp.RestoredAt.IsZero()
+		}
+	}
+	for _, id := range s.orders {
+		o := s.get(id)
+		if got, ok := back[id.Ref()]; !ok || got != (o.State == order.Cancelled || o.State == order.Expired) {
+			s.Errorf("an order is %s; it spent points: %v, they went back: %v", o.State, ok, got)
+		}
 	}
 }
 

@@ -39,6 +39,31 @@ func (f *fixture) place(batch []hyperlocal.Placement, veto func(i int) bool) []e
 	return refusals
 }
 
+// returner is what the order service gives points back with.
+type returner interface {
+	SpendKinds() []string
+	GiveBack(ctx context.Context, returns ...hyperlocal.SpendReturn) error
+}
+
+func (f *fixture) returner() returner {
+	f.Helper()
+	r, ok := f.points.Participant().(returner)
+	if !ok || len(r.SpendKinds()) != 1 || r.SpendKinds()[0] != loyalty.SpendKind {
+		f.Fatal("the participant does not give points back")
+	}
+	return r
+}
+
+// giveBack gives back what orders spent.
+func (f *fixture) giveBack(ctx context.Context, ids ...string) {
+	f.Helper()
+	var returns []hyperlocal.SpendReturn
+	for _, id := range ids {
+		returns = append(returns, hyperlocal.SpendReturn{Tenant: f.tenant, Order: order(id), At: f.clock.Now(), Actor: actor})
+	}
+	f.check(f.returner().GiveBack(ctx, returns...))
+}
+
 func nobody(int) bool { return false }
 
 var placementCases = []testCase{
@@ -93,6 +118,46 @@ var placementCases = []testCase{
 		}
 		f.wantReason(refusals[5], hyperlocal.CodeInvalid, "actor/invalid_actor")
 		f.holds(ann, 100, 0)
+	}},
+	{"ended orders get their points back together, once", func(f *fixture) {
+		f.earn(ann, "1", 1, 100)
+		f.earn(bob, "2", 1, 100)
+		for _, err := range f.place([]hyperlocal.Placement{
+			f.placing("a", ann, 30), f.placing("b", bob, 20), f.placing("c", ann, 40), f.placing("d", bob, 5), f.placing("e", bob),
+		}, nobody) {
+			f.check(err)
+		}
+		f.earn(ann, "1", 2, 10) // of the 90 that are taken back 30 were left
+		f.holds(ann, 0, 60)
+		f.giveBack(f.ctx, "c", "b", "never", "e", "a", "c")
+		f.holds(ann, 10, 0)
+		f.holds(bob, 95, 0)
+		f.giveBack(f.ctx, "a", "d")
+		f.giveBack(f.ctx, "a", "d")
+		f.holds(ann, 10, 0)
+		f.holds(bob, 100, 0)
+		s, err := f.points.Spendings(f.ctx, f.tenant, loyalty.OrderReference(order("a")), loyalty.OrderReference(order("c")))
+		f.check(err)
+		if len(s) != 2 || !s[0].RestoredAt.Equal(f.clock.Now()) || !s[1].RestoredAt.Equal(f.clock.Now()) {
+			f.Fatalf("spendings are %+v", s)
+		}
+		if s := f.restore(loyalty.OrderReference(order("a"))); !s.Replayed {
+			f.Fatalf("restored again: %+v", s)
+		}
+	}},
+	{"giving back undone with its transaction", func(f *fixture) {
+		f.earn(ann, "1", 1, 100)
+		f.check(f.place([]hyperlocal.Placement{f.placing("a", ann, 30)}, nobody)[0])
+		err := f.h.Tx.WithinTx(f.ctx, func(ctx context.Context) error {
+			f.giveBack(ctx, "a")
+			return errWanted
+		})
+		f.want(err, errWanted)
+		f.holds(ann, 70, 0)
+		f.giveBack(f.ctx, "a")
+		f.holds(ann, 100, 0)
+		err = f.returner().GiveBack(f.ctx, hyperlocal.SpendReturn{Tenant: f.tenant, Order: order("a")})
+		f.wantReason(err, hyperlocal.CodeInvalid, "actor/invalid_actor")
 	}},
 	{"deciding needs a transaction and writes nothing", func(f *fixture) {
 		f.earn(ann, "1", 1, 100)

@@ -19,6 +19,7 @@ func RunService(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"Place", testPlace},
 		{"Flow", testFlow},
 		{"Cancel", testCancel},
+		{"Spent", testSpent},
 		{"Pay", testPay},
 		{"Facts", testFacts},
 		{"Refunds", testRefunds},

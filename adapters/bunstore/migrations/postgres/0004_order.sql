@@ -38,6 +38,7 @@ CREATE TABLE hc_orders (
     pay_method         text        NOT NULL,
     pay_authorize      boolean     NOT NULL,
     adjustment_count   integer     NOT NULL, -- spares the read of adjustments that most orders do not have
+    spent              jsonb, -- [{kind, ref, amount}], read and written whole; NULL for nothing
     CONSTRAINT hc_orders_pkey PRIMARY KEY (tenant, id),
     CONSTRAINT hc_orders_number_key UNIQUE (tenant, number),
     CONSTRAINT hc_orders_version_check CHECK (version > 0),

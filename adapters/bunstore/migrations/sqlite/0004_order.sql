@@ -39,6 +39,7 @@ CREATE TABLE hc_orders (
     pay_method          TEXT    NOT NULL,
     pay_authorize       INTEGER NOT NULL,
     adjustment_count    INTEGER NOT NULL, -- spares the read of adjustments that most orders do not have
+    spent               TEXT, -- [{kind, ref, amount}], read and written whole; NULL for nothing
     CONSTRAINT hc_orders_pkey PRIMARY KEY (tenant, id),
     CONSTRAINT hc_orders_number_key UNIQUE (tenant, number),
     CONSTRAINT hc_orders_version_check CHECK (version > 0),
