@@ -5,3 +5,4 @@ package hyperlocal
 //go:generate go run ./docs/internal/gendeps
 //go:generate go run ./docs/internal/genevents
 //go:generate go run ./docs/internal/genopenapi
+//go:generate go run ./docs/internal/genschema
