@@ -38,7 +38,7 @@ func (m Mode) Guarded() bool { return m == ModeReserveOnOrder || m == ModeReserv
 const (
 	MaxUnits  = 1_000_000_000_000_000 // of one quantity and one level, in base units
 	MaxBatch  = 1000                  // placements, holds or owners in one call
-	MaxLines  = 1000                  // lines of one command, items of one placement, keys of one read
+	MaxLines  = 5000                  // lines of one command, items of one placement, keys of one read
 	MaxReason = 500                   // bytes
 	MaxText   = 128                   // bytes of an item, a location, a reference
 )

@@ -9,7 +9,7 @@ import (
 
 // Limits of one order. More is refused with code invalid.
 const (
-	MaxLines       = 1000
+	MaxLines       = 5000 // wholesale orders have more than a thousand
 	MaxAdjustments = 1000
 	MaxBatch       = 1000 // commands in one PlaceMany or Do
 	MaxTitle       = 500

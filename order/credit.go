@@ -114,7 +114,7 @@ func (c *CreditCommand) validateCommon() error {
 			return invalid("amount", "what is given back is not negative")
 		}
 		if len(p.Items) > maxRefundItems {
-			return invalid("items", "a part has at most 1000 items")
+			return invalid("items", "a part has at most 5000 items")
 		}
 		for _, it := range p.Items {
 			if !it.Quantity.IsValid() || it.Quantity.Sign() <= 0 {

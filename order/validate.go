@@ -139,7 +139,7 @@ func (c *PlaceCommand) validate() error {
 		return invalid("requested_to", "the requested window ends before it begins")
 	}
 	if len(c.Lines) == 0 || len(c.Lines) > MaxLines {
-		return invalid("lines", "an order has 1 to 1000 lines")
+		return invalid("lines", "an order has 1 to 5000 lines")
 	}
 	if len(c.Adjustments) > MaxAdjustments {
 		return invalid("adjustments", "an order has at most 1000 adjustments")

@@ -59,7 +59,7 @@ type Config struct {
 type Limits struct {
 	Timeout time.Duration // of a request, the calls to payment providers included
 	Ready   time.Duration // of a readiness check
-	Body    int64         // bytes of a body
+	Body    int64         // bytes of a body; 1 MiB is 5000 lines of 200 bytes, the most that an order has
 	URL     int           // bytes of path and query
 }
 

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
 	"github.com/hyperlocal-sdk/hyperlocal/adapters/httpapi"
+	"github.com/hyperlocal-sdk/hyperlocal/catalog"
 	"github.com/hyperlocal-sdk/hyperlocal/order"
 )
 
@@ -354,6 +356,26 @@ func TestAPlacementCanBeCompletedByTheHost(t *testing.T) {
 	w.get("ann", "/v1/orders/"+s.ID).want(http.StatusOK)
 	w.post("ann", "/v1/orders", "k1", edited(w, set("points", 5))).refused(http.StatusConflict, "exhausted", "loyalty/insufficient")
 	w.post("ann", "/v1/orders", "k2", edited(w, set("note", "refuse"))).refused(http.StatusConflict, "precondition", "host/too_far")
+}
+
+// TestTheLargestOrderFits into the default bound on bodies, with room for options.
+func TestTheLargestOrderFits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	shelf := w.sell(acme, "bakery", "Roll", 10, order.MaxLines, catalog.Active)
+	of := func(n int) map[string]any {
+		body := placement("bakery", shelf, 1)
+		one := line(body)
+		one["options"] = []order.Option{{Name: "seeds", Value: strings.Repeat("x", 40)}}
+		body["lines"] = slices.Repeat([]any{one}, n)
+		return body
+	}
+	w.post("ann", "/v1/orders", "over", of(order.MaxLines+1)).refused(http.StatusUnprocessableEntity, "invalid", "http/invalid_request")
+	var s summary
+	w.post("ann", "/v1/orders", "most", of(order.MaxLines)).want(http.StatusCreated, &s)
+	if s.Total.Amount != 10*order.MaxLines {
+		t.Errorf("%+v", s)
+	}
 }
 
 func TestAdministratorsPlaceForCustomers(t *testing.T) {

@@ -20,7 +20,7 @@ type placeBody struct {
 	Currency      string            `doc:"In which the shopper expects to pay; the shop's." example:"CNY" json:"currency" maxLength:"3" minLength:"3"`
 	Fulfilment    string            `default:"pickup" enum:"delivery,pickup,on_the_spot,service,digital" json:"fulfilment,omitempty"`
 	PayLater      bool              `doc:"Pay on delivery, where the host allows it." json:"pay_later,omitempty"`
-	Lines         []placeLine       `json:"lines" maxItems:"1000" minItems:"1"`
+	Lines         []placeLine       `json:"lines" maxItems:"5000" minItems:"1"`
 	Tip           *hyperlocal.Money `doc:"On top; not negative." json:"tip,omitempty"`
 	Points        int64             `doc:"Points of the customer to spend, where the host says what they are worth." json:"points,omitempty" minimum:"0"`
 	Contact       *order.Contact    `json:"contact,omitempty"`
@@ -39,7 +39,7 @@ type placeLine struct {
 	Variant  string              `doc:"The variant's id." json:"variant" maxLength:"128" minLength:"1"`
 	Quantity hyperlocal.Quantity `json:"quantity"`
 	Options  []order.Option      `json:"options,omitempty" maxItems:"50"`
-	Parent   int                 `doc:"Number of an earlier line that this one belongs to, from 1." json:"parent,omitempty" maximum:"1000" minimum:"0"`
+	Parent   int                 `doc:"Number of an earlier line that this one belongs to, from 1." json:"parent,omitempty" maximum:"5000" minimum:"0"`
 	Group    string              `doc:"Names lines that are fulfilled together." json:"group,omitempty" maxLength:"64"`
 	Custom   json.RawMessage     `doc:"The host's own." json:"custom,omitempty"`
 }

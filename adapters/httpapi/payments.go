@@ -18,12 +18,12 @@ type payBody struct {
 // refundBody says what is given back.
 type refundBody struct {
 	Amount *hyperlocal.Money `doc:"All that is left if left out." json:"amount,omitempty"`
-	Items  []refundItem      `doc:"Units that come back with it." json:"items,omitempty" maxItems:"1000"`
+	Items  []refundItem      `doc:"Units that come back with it." json:"items,omitempty" maxItems:"5000"`
 	Reason string            `json:"reason,omitempty" maxLength:"2000"`
 }
 
 type refundItem struct {
-	Line     int                 `doc:"Number of the order's line, from 1." json:"line" maximum:"1000" minimum:"1"`
+	Line     int                 `doc:"Number of the order's line, from 1." json:"line" maximum:"5000" minimum:"1"`
 	Quantity hyperlocal.Quantity `json:"quantity"`
 	Restock  bool                `doc:"Put the units back on the shelf." json:"restock,omitempty"`
 }

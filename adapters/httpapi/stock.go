@@ -60,11 +60,11 @@ type stockDone struct {
 
 type (
 	adjustBody struct {
-		Lines  []countedLine `json:"lines" maxItems:"1000" minItems:"1"`
+		Lines  []countedLine `json:"lines" maxItems:"5000" minItems:"1"`
 		Reason string        `json:"reason,omitempty" maxLength:"500"`
 	}
 	receiveBody struct {
-		Lines  []receivedLine `json:"lines" maxItems:"1000" minItems:"1"`
+		Lines  []receivedLine `json:"lines" maxItems:"5000" minItems:"1"`
 		Reason string         `json:"reason,omitempty" maxLength:"500"`
 	}
 	levelList struct {

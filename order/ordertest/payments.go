@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
 	"github.com/hyperlocal-sdk/hyperlocal/order"
@@ -282,12 +283,17 @@ func (p *Payments) settle(ctx context.Context, op operation, answer Answer) (fac
 	return fact, err
 }
 
+// find waits a moment for an operation that it does not know: what is kept here becomes
+// visible just after the database's commit, and another caller may have read that already.
 func (p *Payments) find(ctx context.Context, t hyperlocal.TenantID, id string) (op operation, err error) {
-	p.s.look(ctx, func(v *paymentState) { op = v.operations[id] })
-	if op.ID == "" || op.Tenant != t {
-		return op, errNoOperation
+	for range 200 {
+		p.s.look(ctx, func(v *paymentState) { op = v.operations[id] })
+		if op.ID != "" && op.Tenant == t {
+			return op, nil
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
-	return op, nil
+	return op, errNoOperation
 }
 
 func (p *Payments) fact(ctx context.Context, op operation) hyperlocal.PaymentFact {

@@ -24,6 +24,7 @@ func testPlace(t *testing.T, newHarness func(*testing.T) Harness) {
 	t.Run("numbers", func(t *testing.T) { testPlaceNumbers(t, newHarness) })
 	t.Run("parts left out", func(t *testing.T) { testPlaceWithout(t, newHarness) })
 	t.Run("rollback", func(t *testing.T) { testPlaceRollback(t, newKit(t, newHarness)) })
+	t.Run("as many lines as there may be", func(t *testing.T) { testPlaceLarge(t, newKit(t, newHarness)) })
 }
 
 func testPlaceWhole(t *testing.T, k *kit) {
