@@ -43,5 +43,5 @@ func Points(bus *eventbus.Bus, members *loyalty.Service, rule loyalty.Rule) erro
 	}
 	return bus.HandleMany("loyalty-points", []string{
 		order.OrderCompleted{}.EventName(), order.OrderRefunded{}.EventName(),
-	}, earn)
+	}, earn, eventbus.Knows(order.OrderCompleted{}, order.OrderRefunded{}))
 }

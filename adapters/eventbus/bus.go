@@ -35,6 +35,10 @@ type Config struct {
 	Alert   AlertFunc         // told what a person has to look at; default: nobody
 	Observe func(Observation) // called after every delivery; default: nothing. It must not block.
 
+	// Upcasters lift events of older versions before a handler sees them; default: none, all
+	// events have version 1.
+	Upcasters *hyperlocal.Upcasters
+
 	// Timeout bounds one try of a handler; default 10 s.
 	Timeout time.Duration
 	// Retry is the schedule for parked messages. Its MaxAttempts is what is left of
@@ -151,7 +155,10 @@ func (c *Config) setDefaults() {
 // is a name under which events are handled once, such as "loyalty"; it may handle several
 // events, each with one handler. Names consist of a-z, 0-9, _ and -. Keep them: events handled
 // under another name are handled again. Errors: [ErrConfig], [ErrRunning].
-func (b *Bus) Handle(consumer, eventName string, fn Handler) error {
+//
+// The handler sees the event in one version: that of [Knows], else the latest that
+// Config.Upcasters lead to, which is 1 if there are none for it.
+func (b *Bus) Handle(consumer, eventName string, fn Handler, opts ...HandleOption) error {
 	if fn == nil {
 		return ErrConfig.WithMessage("the handler of %s in %s is nil", eventName, consumer)
 	}
@@ -163,28 +170,36 @@ func (b *Bus) Handle(consumer, eventName string, fn Handler) error {
 		}
 		return nil
 	}
-	return b.add(consumer, eventName, &reaction{fn: single})
+	return b.add(consumer, []string{eventName}, &reaction{fn: single}, opts)
 }
 
 // HandleMany has fn called with batches of the named events, which it handles in one
 // transaction each. A consumer either handles single events or batches, and batches with one
 // handler. Otherwise it is as Handle.
-func (b *Bus) HandleMany(consumer string, eventNames []string, fn BatchHandler) error {
+func (b *Bus) HandleMany(consumer string, eventNames []string, fn BatchHandler, opts ...HandleOption) error {
 	if fn == nil || len(eventNames) == 0 {
 		return ErrConfig.WithMessage("the handler of %v in %s is nil, or handles nothing", eventNames, consumer)
 	}
-	r := &reaction{fn: fn, gather: &gatherer{}}
+	return b.add(consumer, eventNames, &reaction{fn: fn, gather: &gatherer{}}, opts)
+}
+
+func (b *Bus) add(consumer string, eventNames []string, r *reaction, opts []HandleOption) error {
+	versions, err := b.versions(consumer, eventNames, opts)
+	if err != nil {
+		return err
+	}
+	r.versions = versions
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for _, name := range eventNames {
-		if err := b.add(consumer, name, r); err != nil {
+		if err := b.addOne(consumer, name, r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *Bus) add(name, eventName string, r *reaction) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (b *Bus) addOne(name, eventName string, r *reaction) error {
 	if b.started {
 		return ErrRunning.WithMessage("add handlers before Run")
 	}

@@ -17,8 +17,9 @@ type consumer struct {
 
 // reaction is a handler. Single ones have no gatherer.
 type reaction struct {
-	fn     BatchHandler
-	gather *gatherer
+	fn       BatchHandler
+	gather   *gatherer
+	versions map[string]int // that fn knows, by event name
 }
 
 // handle brings one event to its handler: at once, or together with others.
@@ -57,7 +58,13 @@ func (c *consumer) apply(ctx context.Context, r *reaction, events []hyperlocal.E
 			return err
 		}
 		if len(todo) > 0 {
-			err := b.guarded(c.name, func() error { return r.fn(withCause(ctx, todo), todo) })
+			err := b.guarded(c.name, func() error {
+				known, err := b.lift(r, todo)
+				if err != nil {
+					return err
+				}
+				return r.fn(withCause(ctx, known), known)
+			})
 			if err != nil {
 				return err
 			}

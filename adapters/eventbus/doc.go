@@ -31,6 +31,29 @@
 // is being published, then stops the consumers. The host closes, in this order: its HTTP
 // server, the bus (by ending Run's context), the transport, the database.
 //
+// # Versions of events
+//
+// Within a version an event only gains fields, and handlers overlook what they do not know.
+// Any other change is a new version, which comes with an upcaster that lifts the payload of
+// the version before. Handlers are written for the latest version alone:
+//
+//	upcasters, err := hyperlocal.NewUpcasters(hyperlocal.Upcaster{
+//		Event: "order.placed", From: 1, Lift: func(old json.RawMessage) (json.RawMessage, error) { ... },
+//	})
+//	...
+//	bus, err := eventbus.New(eventbus.Config{Upcasters: upcasters, ...})
+//	...
+//	err = bus.Handle("mailer", "order.placed", fn, eventbus.Knows(order.OrderPlaced{}))
+//
+// Events that lie in the outbox, in the broker or parked keep the version in which they were
+// emitted and are lifted one version at a time whenever they are handled. What a handler knows
+// and nothing leads to is refused when it is added, and a gap between upcasters by
+// [hyperlocal.NewUpcasters]. An event that is newer than the handler is parked with
+// [hyperlocal.ErrNewerEvent] rather than misread, and what comes after it of the same
+// aggregate waits: deploy consumers first, then what emits the new version. Until its tries
+// are used up, a parked event is handled by the new consumer as soon as that runs; afterwards
+// by [Bus.Retry].
+//
 // # What it never does
 //
 // It publishes nothing inside a transaction and nothing that has not been committed. It

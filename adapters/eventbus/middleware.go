@@ -39,6 +39,9 @@ func (b *Bus) chain() []message.HandlerMiddleware {
 
 // worthRetrying reports whether an error may go away by itself within a second.
 func worthRetrying(err error) bool {
+	if errors.Is(err, hyperlocal.ErrNewerEvent) {
+		return false // a deployment takes longer
+	}
 	switch hyperlocal.CodeOf(err) {
 	case hyperlocal.CodeInvalid, hyperlocal.CodePermission, hyperlocal.CodeUnauthenticated:
 		return false

@@ -3,12 +3,16 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/hyperlocal-sdk/hyperlocal"
 )
 
 const root = "../../.."
@@ -25,20 +29,27 @@ func TestCommittedPageIsCurrent(t *testing.T) {
 	}
 }
 
-// TestSamplesDecode reads every payload that was ever committed into the type of today, which
-// has to know all its fields and to write them again.
+// TestSamplesDecode reads every payload that was ever committed, lifted if its version is an old
+// one, into the type of today, which has to know all its fields and to write them again.
 func TestSamplesDecode(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(root, samples, "*.json"))
 	if err != nil || len(files) < len(events()) {
 		t.Fatalf("%d samples for %d events, %v; run go generate", len(files), len(events()), err)
 	}
-	types := make(map[string]reflect.Type)
+	lift, err := upcasters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	today := make(map[string]hyperlocal.Event)
 	for _, ev := range events() {
-		if _, twice := types[file(ev)]; twice {
-			t.Errorf("two events are called %s", file(ev))
+		if _, twice := today[ev.EventName()]; twice {
+			t.Errorf("two events are called %s", ev.EventName())
 		}
-		types[file(ev)] = reflect.TypeOf(ev)
+		today[ev.EventName()] = ev
+		if lift.Latest(ev.EventName()) != ev.EventVersion() {
+			t.Errorf("%s has version %d, its upcasters lead to %d", ev.EventName(), ev.EventVersion(), lift.Latest(ev.EventName()))
+		}
 	}
 	for _, name := range files {
 		t.Run(filepath.Base(name), func(t *testing.T) {
@@ -47,11 +58,19 @@ func TestSamplesDecode(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			kind, ok := types[filepath.Base(name)]
+			e, err := stored(filepath.Base(name), old)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ev, ok := today[e.Name]
 			if !ok {
 				t.Fatal("nobody can read this event any more")
 			}
-			v := reflect.New(kind)
+			if e, err = lift.Lift(e, ev.EventVersion()); err != nil {
+				t.Fatal(err)
+			}
+			old = e.Payload
+			v := reflect.New(reflect.TypeOf(ev))
 			dec := json.NewDecoder(bytes.NewReader(old))
 			dec.DisallowUnknownFields()
 			if err := dec.Decode(v.Interface()); err != nil {
@@ -66,6 +85,18 @@ func TestSamplesDecode(t *testing.T) {
 			}
 		})
 	}
+}
+
+// stored returns the event that a sample is of, by its file's name, such as "order.placed.v1.json".
+func stored(file string, payload []byte) (e hyperlocal.Envelope, err error) {
+	name := strings.TrimSuffix(file, ".json")
+	at := strings.LastIndex(name, ".v")
+	if at < 0 {
+		return e, fmt.Errorf("%s is not named <event>.v<version>.json", file)
+	}
+	e = hyperlocal.Envelope{Name: name[:at], Payload: payload}
+	e.Version, err = strconv.Atoi(name[at+len(".v"):])
+	return e, err
 }
 
 // TestNames keeps names to the form that topics, brokers and consumers rely on.
