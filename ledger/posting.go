@@ -32,9 +32,7 @@ func newCandidate(p hyperlocal.Posting) candidate {
 	if c.err = validate(p); c.err != nil {
 		return c
 	}
-	if c.net, c.err = net(p); c.err != nil {
-		return c
-	}
+	c.net = net(p)
 	c.fingerprint = fingerprint(p)
 	return c
 }
@@ -126,7 +124,7 @@ func balanced(entries []hyperlocal.Entry) error {
 
 // net adds the entries up per account. As debits and credits of an asset fit into 64 bits, so
 // does every partial sum.
-func net(p hyperlocal.Posting) ([]Change, error) {
+func net(p hyperlocal.Posting) []Change {
 	out := make([]Change, len(p.Entries))
 	for i, e := range p.Entries {
 		out[i] = Change{Key: Key{Tenant: p.Tenant, Account: Account{Path: e.Account, Asset: e.Asset}}, Amount: e.Amount}
@@ -140,7 +138,7 @@ func net(p hyperlocal.Posting) ([]Change, error) {
 		}
 		out[n], n = c, n+1
 	}
-	return slices.DeleteFunc(out[:n], func(c Change) bool { return c.Amount == 0 }), nil
+	return slices.DeleteFunc(out[:n], func(c Change) bool { return c.Amount == 0 })
 }
 
 // fingerprint digests what a posting says. Who said it, when, and when it took effect do not

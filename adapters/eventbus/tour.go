@@ -162,7 +162,7 @@ func (t *tour) dispatch(ctx context.Context, now time.Time) (again bool, err err
 	rows, err := c.Queue.Pending(ctx, now, c.Batch, windows...)
 	if err != nil {
 		if ctx.Err() != nil {
-			return false, nil
+			return false, nil //nolint:nilerr // the relay is being stopped: there is nothing to report
 		}
 		return false, err
 	}

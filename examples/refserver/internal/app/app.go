@@ -67,7 +67,7 @@ func New(ctx context.Context, c Config) (a *App, err error) {
 		}
 	}()
 	if c.Addr != "" { // before the database: a second server on the same file must not get far
-		if a.listener, err = net.Listen("tcp", c.Addr); err != nil {
+		if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr); err != nil {
 			return a, explainListen(c.Addr, err)
 		}
 	}

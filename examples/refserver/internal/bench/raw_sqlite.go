@@ -50,7 +50,7 @@ func rawSQLite(ctx context.Context, path string, items int, warm, length time.Du
 	}
 	var st [len(texts)]*sql.Stmt
 	for i, text := range texts {
-		if st[i], err = conn.PrepareContext(ctx, text); err != nil {
+		if st[i], err = conn.PrepareContext(ctx, text); err != nil { //nolint:sqlclosecheck // the deferred call below closes it
 			return s, err
 		}
 		defer st[i].Close()
