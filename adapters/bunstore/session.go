@@ -288,10 +288,11 @@ func (o *ownSession) outcome(err error) error {
 	if err == nil || hyperlocal.ReasonOf(err) != "" {
 		return err
 	}
-	if e := o.s.classify(err); errors.Is(e, errUnavailable) || hyperlocal.IsCode(e, hyperlocal.CodeDeadline) {
+	e := o.s.classify(err)
+	if errors.Is(e, errUnavailable) || hyperlocal.IsCode(e, hyperlocal.CodeDeadline) {
 		return errCommitUnknown.WithCause(err)
 	}
-	return err
+	return e
 }
 
 func (o *ownSession) rollback(ctx context.Context) {

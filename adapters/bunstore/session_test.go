@@ -65,6 +65,59 @@ func TestSerializationFailureIsRunAgain(t *testing.T) {
 	}
 }
 
+// TestWriteSkewIsRunAgain: two transactions that each read what the other writes. The database
+// may find that out as late as in the COMMIT.
+func TestWriteSkewIsRunAgain(t *testing.T) {
+	t.Parallel()
+	dsn := dsnFor(t, Postgres)
+	mark := "?"
+	if strings.Contains(dsn, "?") {
+		mark = "&"
+	}
+	s := openAt(t, dsn+mark+"default_transaction_isolation=serializable")
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	shelf(t, s)
+	if err := within(s, t.Context(), addBoxes("a", "b")); err != nil {
+		t.Fatal(err)
+	}
+	var runs atomic.Int64
+	var all, read, written sync.WaitGroup
+	read.Add(2)
+	written.Add(2)
+	for _, mine := range []string{"a", "b"} {
+		all.Go(func() {
+			first := true
+			err := s.WithinTx(t.Context(), func(ctx context.Context) error {
+				runs.Add(1)
+				err := s.query(ctx, "SELECT size FROM hc_box", nil, nil, func(*sql.Rows) error { return nil })
+				if err != nil {
+					return err
+				}
+				meet := func(point *sync.WaitGroup) {
+					if first {
+						point.Done()
+						point.Wait()
+					}
+				}
+				meet(&read) // nobody writes before both have read
+				_, err = s.change(ctx, "UPDATE hc_box SET size = size + 1 WHERE id = $1", mine)
+				meet(&written) // and nobody commits before both have written
+				first = false
+				return err // nothing is queued: the COMMIT travels alone
+			})
+			if err != nil {
+				t.Errorf("%s: %v", mine, err)
+			}
+		})
+	}
+	all.Wait()
+	if runs.Load() < 3 {
+		t.Errorf("%d runs: neither lost, so nothing was tested", runs.Load())
+	}
+}
+
 func TestDeadlockIsRunAgainAndAttemptsEnd(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, Postgres)

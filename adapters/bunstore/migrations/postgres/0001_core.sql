@@ -1,9 +1,9 @@
 -- Events on their way out. A row is written in the transaction of the change it tells of and
 -- published by a relay. Within an aggregate the order is (aggregate_version, n).
 CREATE TABLE hc_outbox (
-    tenant            text        NOT NULL,
-    aggregate_kind    text        NOT NULL,
-    aggregate_id      text        NOT NULL,
+    tenant            text COLLATE "C" NOT NULL,
+    aggregate_kind    text COLLATE "C" NOT NULL,
+    aggregate_id      text COLLATE "C" NOT NULL,
     aggregate_version bigint      NOT NULL,
     n                 integer     NOT NULL,
     id                uuid        NOT NULL,
@@ -24,21 +24,19 @@ CREATE TABLE hc_outbox (
     PRIMARY KEY (tenant, aggregate_kind, aggregate_id, aggregate_version, n)
 );
 --split
-CREATE INDEX hc_outbox_pending ON hc_outbox (shard, next_try_at) WHERE published_at IS NULL;
---split
 -- Which events a consumer has handled.
 CREATE TABLE hc_inbox (
-    tenant   text        NOT NULL,
-    consumer text        NOT NULL,
-    event_id text        NOT NULL,
+    tenant   text COLLATE "C" NOT NULL,
+    consumer text COLLATE "C" NOT NULL,
+    event_id text COLLATE "C" NOT NULL,
     seen_at  timestamptz NOT NULL,
     PRIMARY KEY (tenant, consumer, event_id)
 );
 --split
 -- Events for later.
 CREATE TABLE hc_schedules (
-    tenant   text        NOT NULL,
-    key      text        NOT NULL,
+    tenant   text COLLATE "C" NOT NULL,
+    key      text COLLATE "C" NOT NULL,
     due      timestamptz NOT NULL,
     envelope text        NOT NULL, -- JSON
     PRIMARY KEY (tenant, key)
@@ -48,10 +46,10 @@ CREATE INDEX hc_schedules_due ON hc_schedules (due);
 --split
 -- Results of commands under their callers' keys.
 CREATE TABLE hc_idempotency (
-    tenant      text        NOT NULL,
-    caller      text        NOT NULL,
-    route       text        NOT NULL,
-    key         text        NOT NULL,
+    tenant      text COLLATE "C" NOT NULL,
+    caller      text COLLATE "C" NOT NULL,
+    route       text COLLATE "C" NOT NULL,
+    key         text COLLATE "C" NOT NULL,
     fingerprint text        NOT NULL,
     result      json, -- NULL until the command has succeeded
     created_at  timestamptz NOT NULL,

@@ -3,8 +3,6 @@
 CREATE INDEX hc_outbox_waiting ON hc_outbox (shard, tenant, aggregate_kind, aggregate_id, aggregate_version, n)
     WHERE published_at IS NULL;
 --split
-DROP INDEX hc_outbox_pending;
---split
 -- The few events that keep their aggregate waiting.
 CREATE INDEX hc_outbox_held ON hc_outbox (tenant, aggregate_kind, aggregate_id, aggregate_version, n)
     WHERE published_at IS NULL AND attempts > 0;
@@ -23,7 +21,7 @@ INSERT INTO hc_relay_shards (shard) SELECT generate_series(0, 31);
 --split
 -- The relays that run, by what they last said of themselves.
 CREATE TABLE hc_relays (
-    name  text        NOT NULL PRIMARY KEY,
+    name  text COLLATE "C" NOT NULL PRIMARY KEY,
     until timestamptz NOT NULL
 );
 --split
@@ -32,8 +30,8 @@ CREATE TABLE hc_parked (
     tenant            text COLLATE "C" NOT NULL,
     consumer          text COLLATE "C" NOT NULL,
     event_id          text COLLATE "C" NOT NULL,
-    aggregate_kind    text        NOT NULL,
-    aggregate_id      text        NOT NULL,
+    aggregate_kind    text COLLATE "C" NOT NULL,
+    aggregate_id      text COLLATE "C" NOT NULL,
     aggregate_version bigint      NOT NULL,
     n                 integer     NOT NULL,
     envelope          text        NOT NULL, -- JSON

@@ -24,8 +24,6 @@ CREATE TABLE hc_outbox (
     PRIMARY KEY (tenant, aggregate_kind, aggregate_id, aggregate_version, n)
 ) WITHOUT ROWID, STRICT;
 --split
-CREATE INDEX hc_outbox_pending ON hc_outbox (shard, next_try_at) WHERE published_at IS NULL;
---split
 -- Which events a consumer has handled.
 CREATE TABLE hc_inbox (
     tenant   TEXT    NOT NULL,

@@ -3,8 +3,6 @@
 CREATE INDEX hc_outbox_waiting ON hc_outbox (shard, tenant, aggregate_kind, aggregate_id, aggregate_version, n)
     WHERE published_at IS NULL;
 --split
-DROP INDEX hc_outbox_pending;
---split
 -- The few events that keep their aggregate waiting.
 CREATE INDEX hc_outbox_held ON hc_outbox (tenant, aggregate_kind, aggregate_id, aggregate_version, n)
     WHERE published_at IS NULL AND attempts > 0;
