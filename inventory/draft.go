@@ -200,7 +200,11 @@ func (d *draft) prolong(h *held, until time.Time) {
 }
 
 // end closes an open reservation; the kind says how. Committed goods are gone from the shelf.
+// One that has ended stays as it is: ending it again would give its goods back twice.
 func (d *draft) end(h *held, by doer, kind MovementKind) error {
+	if h.gone {
+		return nil
+	}
 	sh := d.shelves[h.Key()]
 	if sh == nil { // the store locked the reservation without its level
 		return h.Key().in(ErrContended)

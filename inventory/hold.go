@@ -158,36 +158,3 @@ func (s *Service) ExtendHolds(ctx context.Context, ttl time.Duration, owners ...
 	})
 	return alive, err
 }
-
-// ExpireHolds releases at most limit holds that have run out, of all tenants, oldest first,
-// and returns how many. Several workers may call it at once: each passes over what another
-// has in hand, so less than limit does not prove that nothing is left.
-func (s *Service) ExpireHolds(ctx context.Context, limit int) (int, error) {
-	if limit < 1 || limit > MaxBatch {
-		return 0, invalid("limit", "between 1 and 1000 holds expire at a time")
-	}
-	expired := 0
-	err := s.run(ctx, func(ctx context.Context) error {
-		now := s.clock.Now()
-		locked, err := s.store.LockDue(ctx, now, limit)
-		if err != nil {
-			return err
-		}
-		expired = len(locked.Reservations)
-		d := s.draft(locked)
-		for _, h := range d.locked {
-			by := doer{tenant: h.Tenant, actor: hyperlocal.System("inventory"), at: now}
-			if err := d.end(h, by, MoveExpire); err != nil {
-				return err
-			}
-			d.tell(d.shelves[h.Key()], by, func(c LevelChanged) hyperlocal.Event {
-				return StockHoldExpired{LevelChanged: c, Quantity: h.Quantity, Owner: h.Owner}
-			})
-		}
-		return d.write(ctx)
-	})
-	if err != nil {
-		return 0, err
-	}
-	return expired, nil
-}

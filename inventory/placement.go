@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
@@ -12,8 +13,8 @@ import (
 // the placement wants counts as available to this placement alone, and is released, all of
 // it, in the transaction that reserves for the order. What it holds of other items stays
 // held until it is released or runs out. Only holds are taken over, never what an order
-// reserves; a cart that holds nothing changes nothing. Whoever lets shoppers place orders
-// sees to it that they name their own cart.
+// reserves; a cart that holds nothing changes nothing, and one that is named twice counts
+// once. Whoever lets shoppers place orders sees to it that they name their own cart.
 const SpendHold = "stock_hold"
 
 var _ hyperlocal.Participant = (*Service)(nil)
@@ -49,8 +50,11 @@ func (s *Service) Decide(ctx context.Context, batch []hyperlocal.Placement) (hyp
 			if spend.Kind != SpendHold || asks[i].err != nil {
 				continue
 			}
-			if asks[i].err = checkOwner(spend.Ref); asks[i].err == nil {
-				asks[i].carts = append(asks[i].carts, hyperlocal.TenantRef{Tenant: p.Tenant, Ref: spend.Ref})
+			if asks[i].err = checkOwner(spend.Ref); asks[i].err != nil {
+				continue
+			}
+			if cart := (hyperlocal.TenantRef{Tenant: p.Tenant, Ref: spend.Ref}); !slices.Contains(asks[i].carts, cart) {
+				asks[i].carts = append(asks[i].carts, cart)
 			}
 		}
 	}
@@ -62,7 +66,7 @@ type ask struct {
 	by     doer
 	owner  hyperlocal.Ref
 	wants  []want
-	carts  []hyperlocal.TenantRef // whose holds are taken over
+	carts  []hyperlocal.TenantRef // whose holds are taken over, each once
 	until  time.Time              // end of what is reserved, zero for none
 	asHold bool                   // a cart asks: only ModeReserveOnCart is held
 	err    error

@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"time"
 
@@ -11,8 +13,17 @@ import (
 // KindReversal is the kind of the postings that Reverse writes.
 const KindReversal = "reversal"
 
-// ReverseReference returns the reference of the posting that reverses another one.
-func ReverseReference(reference string) string { return "reverse/" + reference }
+// ReverseReference returns the reference of the posting that reverses another one: "reverse/"
+// and the other's reference or, where that would be longer than MaxReference, "reverse/sha256/"
+// and the SHA-256 of the other's reference in hexadecimal. So whatever was posted can be
+// reversed, a reversal included, as often as need be.
+func ReverseReference(reference string) string {
+	if named := "reverse/" + reference; len(named) <= MaxReference {
+		return named
+	}
+	digest := sha256.Sum256([]byte(reference))
+	return "reverse/sha256/" + hex.EncodeToString(digest[:])
+}
 
 // ReverseCommand asks to take a posting back.
 type ReverseCommand struct {

@@ -23,5 +23,7 @@ var (
 	ErrUnbounded = hyperlocal.NewError(hyperlocal.CodeInvalid, "loyalty/unbounded_accounts",
 		"the ledger has no bound for points accounts; keep ledger.DefaultBounds among its rules")
 
+	errLotStays = hyperlocal.NewError(hyperlocal.CodeInternal, "loyalty/lot_stays",
+		"the lot has lapsed and cannot be emptied; compare the member's lots with the ledger")
 	errLotMissing = hyperlocal.NewError(hyperlocal.CodeInternal, "loyalty/lot_missing", "a lot that was used has vanished")
 )

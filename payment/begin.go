@@ -51,7 +51,7 @@ func (w *wish) key() ReferenceKey {
 // Captures, voids and refunds choose the intent: the oldest of the owner that covers the
 // amount. A void may leave the amount zero: everything held for the owner.
 //
-// Errors: invalid, payment/unknown_owner_kind, payment/unknown_gateway, payment/unsupported,
+// It takes at most MaxBatch commands. Errors: invalid, payment/unknown_owner_kind, payment/unknown_gateway, payment/unsupported,
 // payment/reference_conflict, payment/exceeds_authorized, payment/exceeds_captured,
 // payment/spans_intents, payment/shared_hold, payment/under_way. If one command is refused,
 // none is stored.
@@ -87,7 +87,7 @@ func (s *Service) begin(ctx context.Context, wishes []wish) ([]hyperlocal.Paymen
 		return nil, nil
 	}
 	if len(wishes) > MaxBatch {
-		return nil, hyperlocal.Invalid("payment", "commands", "at most 1000 commands at a time")
+		return nil, hyperlocal.Invalid("payment", "commands", "at most 4000 commands at a time")
 	}
 	var owners []hyperlocal.TenantRef
 	keys := make([]ReferenceKey, len(wishes))
@@ -205,7 +205,7 @@ func (s *Service) again(u *unit, w *wish, op *Operation) (ready bool, err error)
 	op.Key, op.Payment = op.key(), in.Payment
 	op.Outcome, op.Class, op.Code, op.RetryAfter, op.Action = hyperlocal.OutcomeProcessing, "", "", 0, ""
 	op.Provider, op.Lookups, op.Attention = "", 0, ""
-	op.At = w.at
+	op.At, op.BegunAt = w.at, u.now
 	u.save(op)
 	return true, nil
 }
@@ -233,7 +233,7 @@ func (s *Service) open(u *unit, w *wish) (*Operation, error) {
 		ID: s.ids.NewID(), Tenant: w.tenant, Intent: in.ID, Owner: w.shares[0].Owner, Shares: w.shares,
 		Verb: w.verb, Amount: amount, Reference: w.reference, Gateway: in.Gateway, Method: w.method,
 		Attempt: 1, Outcome: hyperlocal.OutcomeProcessing, Payment: in.Payment,
-		Actor: w.actor, At: w.at, CreatedAt: u.now, UpdatedAt: u.now, Version: 1,
+		Actor: w.actor, At: w.at, CreatedAt: u.now, BegunAt: u.now, UpdatedAt: u.now, Version: 1,
 	}
 	if len(op.Shares) == 1 {
 		op.Shares = []Share{{Owner: op.Owner, Merchant: in.For(op.Owner).Merchant, Amount: amount}}

@@ -60,7 +60,7 @@ func (s *Service) Execute(ctx context.Context, tenant hyperlocal.TenantID, opera
 // resume goes on with an operation whose executor did not come back. The caller holds the lease.
 func (s *Service) resume(ctx context.Context, op *Operation) (hyperlocal.PaymentFact, error) {
 	switch {
-	case op.Sent:
+	case op.Sent || !op.Open(): // what is settled is never sent, however it came to be settled
 		return s.inquire(ctx, op)
 	case s.tooLate(op):
 		return s.neverSent(ctx, op)
@@ -125,7 +125,7 @@ func (s *Service) inquire(ctx context.Context, op *Operation) (hyperlocal.Paymen
 	if known {
 		return s.record(ctx, op, &claim{Result: result, from: fromLookup}, "")
 	}
-	age := s.clock.Now().Sub(op.CreatedAt)
+	age := s.clock.Now().Sub(op.BegunAt)
 	lifetime := gw.Capabilities().KeyLifetime
 	switch {
 	case !op.Open():
@@ -172,8 +172,8 @@ func (s *Service) call(ctx context.Context, fn func(ctx context.Context) (Result
 	case err == nil:
 		return tidy(result)
 	case errors.Is(err, ErrNotSent):
-		return Result{Outcome: hyperlocal.OutcomeDeclined, Class: hyperlocal.DeclineProviderDown, Code: "not_sent",
-			RetryAfter: retryAfter(err)}
+		return tidy(Result{Outcome: hyperlocal.OutcomeDeclined, Class: hyperlocal.DeclineProviderDown, Code: "not_sent",
+			RetryAfter: retryAfter(err)})
 	}
 	return Result{Outcome: hyperlocal.OutcomeUnknown}
 }
@@ -185,12 +185,13 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// tidy bounds what a gateway says, so that no answer is too long or odd to be stored.
+// tidy bounds what a gateway says, so that no answer is too long or odd to be stored, or puts
+// its operation off for ever.
 func tidy(r Result) Result {
 	r.Provider = bounded(r.Provider, MaxProvider)
 	r.Code = bounded(r.Code, MaxProvider)
 	r.Action = bounded(r.Action, MaxAction)
-	r.RetryAfter = max(r.RetryAfter, 0)
+	r.RetryAfter = min(max(r.RetryAfter, 0), MaxRetryAfter)
 	switch r.Outcome {
 	case hyperlocal.OutcomeSucceeded, hyperlocal.OutcomePending, hyperlocal.OutcomeAction, hyperlocal.OutcomeDeclined:
 	default:

@@ -47,8 +47,8 @@ type Capabilities struct {
 	PartialRefund bool
 	Methods       []string // kinds of payment method, for display
 	// KeyLifetime is how long the gateway remembers an idempotency key; zero for as long as
-	// it remembers the payment. After that a lookup that finds nothing proves nothing, and a
-	// person decides.
+	// it remembers the payment. A lookup that finds nothing proves nothing once a key is older
+	// than that, counted from when we made it, and a person decides.
 	KeyLifetime time.Duration
 }
 
@@ -125,7 +125,7 @@ type Result struct {
 	Fee        hyperlocal.Money // what the gateway keeps of it; zero Money if not told
 	Class      hyperlocal.DeclineClass
 	Code       string        // the gateway's code for a decline
-	RetryAfter time.Duration // the gateway's wish, zero if none
+	RetryAfter time.Duration // the gateway's wish, zero if none; it is heard up to MaxRetryAfter
 	Action     string        // for ActionRequired: a URL or a client token
 }
 

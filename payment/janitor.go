@@ -10,15 +10,19 @@ import (
 )
 
 // RunDue is the janitor. It executes at most limit operations that were begun and never
-// sent, and looks up those whose executor did not come back or whose outcome is unknown or
-// pending; a request is sent again only if the gateway is sure that it never arrived. It
-// returns how many it worked on and when the next one is due (zero if none is). Several
-// processes may call it at once.
+// sent (0 means 100), and looks up those whose executor did not come back or whose outcome is
+// unknown or pending; a request is sent again only if the gateway is sure that it never
+// arrived. It returns how many it worked on and when the next one is due (zero if none is).
+// Several processes may call it at once.
 //
-// What one operation runs into does not stop the others; the errors are joined.
+// What one operation runs into does not stop the others; the errors are joined. A negative
+// limit is invalid.
 func (s *Service) RunDue(ctx context.Context, limit int) (n int, next time.Time, err error) {
 	if hyperlocal.InTx(ctx) {
 		return 0, time.Time{}, hyperlocal.ErrNetworkInTx
+	}
+	if limit, err = dueLimit(limit); err != nil {
+		return 0, time.Time{}, err
 	}
 	var errs []error
 	for n < limit && ctx.Err() == nil {
@@ -35,6 +39,17 @@ func (s *Service) RunDue(ctx context.Context, limit int) (n int, next time.Time,
 	}
 	_, next, err = s.leaseDue(ctx, 0)
 	return n, next, errors.Join(append(errs, err)...)
+}
+
+// dueLimit reads the limit of a worker's call.
+func dueLimit(limit int) (int, error) {
+	switch {
+	case limit < 0:
+		return 0, hyperlocal.Invalid("payment", "limit", "a limit is positive, or 0 for the default")
+	case limit == 0:
+		return defaultDue, nil
+	}
+	return limit, nil
 }
 
 func (s *Service) leaseDue(ctx context.Context, limit int) (due []Operation, next time.Time, err error) {
@@ -115,8 +130,10 @@ type ResolveCommand struct {
 }
 
 // Resolve settles an open operation by hand, with everything that a gateway's answer brings
-// about. Errors: invalid, payment/not_found, payment/not_open; payment/under_way while a
-// call to the gateway may be running.
+// about. One that waits to be sent, for the first time or again, is not sent any more.
+//
+// Errors: invalid, payment/not_found, payment/not_open; payment/under_way while a call to the
+// gateway may be running.
 func (s *Service) Resolve(ctx context.Context, c ResolveCommand) (hyperlocal.PaymentFact, error) {
 	none := hyperlocal.PaymentFact{}
 	if err := c.Actor.Validate(); err != nil {
@@ -137,7 +154,7 @@ func (s *Service) Resolve(ctx context.Context, c ResolveCommand) (hyperlocal.Pay
 		if err != nil {
 			return err
 		}
-		if op.Outcome == hyperlocal.OutcomeProcessing && op.NextAt.After(s.clock.Now()) {
+		if op.underWay(s.clock.Now()) {
 			return ErrUnderWay
 		}
 		if !op.Open() {
@@ -160,9 +177,12 @@ func (s *Service) Resolve(ctx context.Context, c ResolveCommand) (hyperlocal.Pay
 	return fact, nil
 }
 
-// Recheck gives an operation back to the janitor: the gateway is asked again at the next
-// RunDue, with all lookups before it. Errors: payment/not_found; payment/not_open for one
-// that succeeded; payment/under_way.
+// Recheck gives an operation back to the janitor: at the next RunDue the gateway is asked
+// again, or asked for the first time, however far that was put off, and with all lookups
+// before it. What is settled is only asked about, never sent.
+//
+// Errors: payment/not_found; payment/not_open for one that succeeded; payment/under_way while
+// a call to the gateway may be running.
 func (s *Service) Recheck(ctx context.Context, tenant hyperlocal.TenantID, operation string) error {
 	if err := checkIDs(tenant, []string{operation}); err != nil {
 		return err
@@ -183,7 +203,7 @@ func (s *Service) Recheck(ctx context.Context, tenant hyperlocal.TenantID, opera
 		switch {
 		case op.Outcome == hyperlocal.OutcomeSucceeded:
 			return ErrNotOpen
-		case op.Outcome == hyperlocal.OutcomeProcessing && op.NextAt.After(u.now):
+		case op.underWay(u.now):
 			return ErrUnderWay
 		}
 		op.Attention, op.Lookups, op.NextAt = "", 0, u.now

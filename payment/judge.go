@@ -18,6 +18,11 @@ type claim struct {
 	from source
 }
 
+// movesMoney reports whether the claim says that money moved, or announces it.
+func (c *claim) movesMoney() bool {
+	return c.Outcome != hyperlocal.OutcomeDeclined && c.Outcome != hyperlocal.OutcomeUnknown
+}
+
 // verdict is what a claim means for an operation.
 type verdict int
 
@@ -32,6 +37,9 @@ const (
 
 // judge compares a claim with the operation. It decides and changes nothing.
 //
+// Amounts are compared where money moved or is about to. With a decline gateways report
+// nothing, zero or what was asked for, and none of it means anything.
+//
 // A webhook is believed when it says that money moved as we asked. When it says that money
 // did not move we ask the gateway, because believing a wrong decline means a second charge.
 func judge(op *Operation, c *claim) (verdict, string) {
@@ -39,7 +47,7 @@ func judge(op *Operation, c *claim) (verdict, string) {
 	if succeeded && !c.Amount.IsValid() {
 		return mismatch, ReasonNoAmount
 	}
-	if c.Amount.IsValid() && c.Amount != op.Amount {
+	if c.movesMoney() && c.Amount.IsValid() && c.Amount != op.Amount {
 		return mismatch, ReasonAmount
 	}
 	switch {

@@ -56,10 +56,21 @@ func TestJudge(t *testing.T) {
 			if got, _ := judge(&op, &cl); got != c.want[i] {
 				t.Errorf("operation %s, source %d claims %s: %s, want %s", state, c.from, c.outcome, names[got], names[c.want[i]])
 			}
-			// Another amount is never applied, whoever claims it and whatever it is about.
-			cl.Amount = gbp(99)
-			if got, reason := judge(&op, &cl); got != mismatch || reason != ReasonAmount {
-				t.Errorf("operation %s, claim of another amount: %s %s", state, names[got], reason)
+			// Another amount is never applied, whoever claims it and whatever it is about. What
+			// did not move has no amount, whatever is said of it.
+			for _, other := range []int64{0, 99, 101} {
+				cl.Amount = gbp(other)
+				got, reason := judge(&op, &cl)
+				switch c.outcome {
+				case declined, unknown:
+					if got != c.want[i] || reason == ReasonAmount {
+						t.Errorf("operation %s, source %d claims %s of %d: %s %s", state, c.from, c.outcome, other, names[got], reason)
+					}
+				default:
+					if got != mismatch || reason != ReasonAmount {
+						t.Errorf("operation %s, claim of another amount: %s %s", state, names[got], reason)
+					}
+				}
 			}
 			cl.Amount = hyperlocal.Money{}
 			if got, reason := judge(&op, &cl); c.outcome == succeeded && (got != mismatch || reason != ReasonNoAmount) {

@@ -9,7 +9,7 @@ import (
 
 // Limits. More is refused with code invalid.
 const (
-	MaxBatch     = 1000 // commands in one Begin
+	MaxBatch     = 4000 // commands in one Begin, ids in one Status: what 1000 orders may ask for in one go
 	MaxShares    = 100  // owners of one operation
 	MaxReference = 128
 	MaxMethod    = 255
@@ -17,6 +17,13 @@ const (
 	MaxProvider  = 255 // bytes kept of a gateway's reference or decline code
 	MaxAction    = 2048
 )
+
+// MaxRetryAfter bounds how long a gateway may make us wait. A longer wish is a mistake of its
+// own, and what is owed to somebody must not wait for it.
+const MaxRetryAfter = 24 * time.Hour
+
+// defaultDue is how much RunDue and ProcessWebhooks do at a time unless told otherwise.
+const defaultDue = 100
 
 // Operation is one thing that a gateway is asked to do, and how it stands. It is stored
 // before the gateway is asked, and never asked for blindly a second time.
@@ -52,6 +59,7 @@ type Operation struct {
 	Actor     hyperlocal.Actor `json:"actor"`
 	At        time.Time        `json:"at"` // effective time
 	CreatedAt time.Time        `json:"created_at"`
+	BegunAt   time.Time        `json:"begun_at"` // when the present key was made: CreatedAt, or armed again since
 	UpdatedAt time.Time        `json:"updated_at"`
 	Version   int64            `json:"version"`
 }
@@ -68,6 +76,12 @@ func (o *Operation) Public() hyperlocal.PaymentOperation {
 	return hyperlocal.PaymentOperation{
 		Tenant: o.Tenant, ID: o.ID, Intent: o.Intent, Owner: o.Owner, Verb: o.Verb, Amount: o.Amount, Reference: o.Reference,
 	}
+}
+
+// underWay reports whether a call to the gateway may be running: somebody holds the lease. An
+// operation that was put off or never sent waits for its time just so, in nobody's hands.
+func (o *Operation) underWay(now time.Time) bool {
+	return o.Outcome == hyperlocal.OutcomeProcessing && o.Sent && o.NextAt.After(now)
 }
 
 // Open reports whether the outcome is not final.

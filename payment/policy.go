@@ -21,7 +21,8 @@ type Policy struct {
 	// Owed are the gaps after which a capture, void or refund is sent again that the gateway
 	// surely did not process (rate_limited, provider_down). The owner is told of a decline
 	// only when they are used up: what is owed does not fail because a provider was down for
-	// a minute. An empty slice that is not nil means never.
+	// a minute. A gateway that asks for more patience is heard, up to MaxRetryAfter. An empty
+	// slice that is not nil means never.
 	Owed []time.Duration
 	// SendWithin bounds the age at which a charge or authorization that surely never reached
 	// the gateway is still sent. An older one is settled as declined: nobody expects to be

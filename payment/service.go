@@ -272,7 +272,7 @@ func checkIDs(tenant hyperlocal.TenantID, ids []string) error {
 		return err
 	}
 	if len(ids) > MaxBatch {
-		return hyperlocal.Invalid("payment", "ids", "at most 1000 at a time")
+		return hyperlocal.Invalid("payment", "ids", "at most 4000 at a time")
 	}
 	for _, id := range ids {
 		if !hyperlocal.ValidID(id) {

@@ -131,6 +131,12 @@ func TestRogueGateways(t *testing.T) {
 		"not sent": {func() (payment.Result, error) {
 			return payment.Result{}, payment.ErrNotSent.WithCause(errors.New("no route to host"))
 		}, hyperlocal.OutcomeDeclined, ""},
+		"declines nothing": {func() (payment.Result, error) {
+			return payment.Result{Outcome: hyperlocal.OutcomeDeclined, Class: hyperlocal.DeclineHard, Amount: gbp(0)}, nil
+		}, hyperlocal.OutcomeDeclined, ""},
+		"does not know how much": {func() (payment.Result, error) {
+			return payment.Result{Outcome: hyperlocal.OutcomeUnknown, Amount: gbp(0)}, nil
+		}, hyperlocal.OutcomeUnknown, ""},
 		"takes less": {func() (payment.Result, error) {
 			return payment.Result{Outcome: hyperlocal.OutcomeSucceeded, Provider: "p", Amount: gbp(99)}, nil
 		}, hyperlocal.OutcomeUnknown, payment.ReasonAmount},

@@ -45,6 +45,9 @@ func (s *Service) settle(ctx context.Context, seen *Operation, c *claim, trouble
 	if err != nil {
 		return none, keep, err
 	}
+	if c != nil && c.from == fromPerson && op.underWay(u.now) {
+		return none, keep, ErrUnderWay // a worker took it while this waited for the locks
+	}
 	in := u.intents[Key{op.Tenant, op.Intent}]
 	if in == nil {
 		return none, keep, ErrNotFound.With("intent", op.Intent)

@@ -82,13 +82,17 @@ func (n *Notice) setResult(r Result) {
 	n.Outcome, n.Provider, n.Amount, n.Fee, n.Class, n.Code, n.Action = r.Outcome, r.Provider, r.Amount, r.Fee, r.Class, r.Code, r.Action
 }
 
-// ProcessWebhooks applies at most limit stored webhooks, oldest first, each in a transaction
-// of its own. It returns how many it worked on and when the next one is due (zero if none
+// ProcessWebhooks applies at most limit stored webhooks (0 means 100), oldest first, each in
+// a transaction of its own. It returns how many it worked on and when the next one is due (zero if none
 // is). A webhook whose amount, currency, intent or verb differs from ours, or that
 // contradicts a success, is recorded as a mismatch and raised by an event; it changes
 // nothing. One that tells what we know, or comes late, is ignored. Several processes may
-// call it at once; errors of single webhooks are joined and do not stop the others.
+// call it at once; errors of single webhooks are joined and do not stop the others. A negative
+// limit is invalid.
 func (s *Service) ProcessWebhooks(ctx context.Context, limit int) (n int, next time.Time, err error) {
+	if limit, err = dueLimit(limit); err != nil {
+		return 0, time.Time{}, err
+	}
 	var errs []error
 	for n < limit && ctx.Err() == nil {
 		due, _, err := s.store.DueWebhooks(ctx, s.clock.Now(), min(limit-n, 100))

@@ -178,6 +178,10 @@ func corruptions() []corruption {
 			do: `UPDATE hc_orders SET next_action = ''` + theOrder + `'{held}'`,
 		},
 		{
+			breaks: audit.HasNextAction, name: "held for what is completed", key: "{paid}",
+			do: `UPDATE hc_orders SET authorized = 1` + theOrder + `'{paid}'`,
+		},
+		{
 			breaks: audit.SandboxIsAttempts, name: "another amount", key: "{op-paid}",
 			do: `UPDATE hc_sandbox_log SET amount = amount - 1 WHERE tenant = 'acme' AND operation = '{op-paid}'`,
 		},
@@ -225,7 +229,7 @@ func corruptions() []corruption {
 const (
 	operation = `tenant, intent, owner_kind, owner_id, shares, verb, amount, currency, gateway, method, attempt, outcome, sent,
  payment, provider, class, code, retry_after, action, fee, fee_currency, next_at, lookups, attention, actor_kind, actor_id, at,
- created_at, updated_at, version`
+ created_at, begun_at, updated_at, version`
 	record = `tenant, intent, attempt, verb, amount, currency, method, payment, provider, outcome, class, code, fee, fee_currency,
  ready_at, at`
 	sandboxAgain = `INSERT INTO hc_sandbox_log (` + record + `, idempotency_key, operation) SELECT ` + record + `, 'again',`

@@ -10,8 +10,9 @@ import (
 )
 
 // Points makes completed orders earn points for their customers, and keeps them right when
-// money is given back later: an order is worth what the rule says of its total less its
-// refunds. Guests earn nothing. A nil rule is loyalty.WholeUnits.
+// money is given back later: an order is worth what the rule says of its total less what was
+// given back of it. Money that was taken beyond the total and went back was never part of the
+// price, so it takes no points. Guests earn nothing. A nil rule is loyalty.WholeUnits.
 func Points(bus *eventbus.Bus, members *loyalty.Service, rule loyalty.Rule) error {
 	if bus == nil || members == nil {
 		return hyperlocal.Invalid("bridge", "points", "points need an event bus and a loyalty service")
@@ -27,7 +28,7 @@ func Points(bus *eventbus.Bus, members *loyalty.Service, rule loyalty.Rule) erro
 			if c.State != order.Completed || c.Customer.IsZero() {
 				continue
 			}
-			left, err := c.Total.Sub(c.Refunded)
+			left, err := worth(&c)
 			if err != nil {
 				return err
 			}
@@ -44,4 +45,17 @@ func Points(bus *eventbus.Bus, members *loyalty.Service, rule loyalty.Rule) erro
 	return bus.HandleMany("loyalty-points", []string{
 		order.OrderCompleted{}.EventName(), order.OrderRefunded{}.EventName(),
 	}, earn, eventbus.Knows(order.OrderCompleted{}, order.OrderRefunded{}))
+}
+
+// worth returns what an order has cost in the end, never less than nothing. Of what went back,
+// the part that had been taken beyond the total comes first.
+func worth(c *order.Changed) (hyperlocal.Money, error) {
+	for _, m := range []hyperlocal.Money{c.Captured, c.Refunded} {
+		if m != (hyperlocal.Money{}) && m.Currency() != c.Total.Currency() {
+			return hyperlocal.Money{}, hyperlocal.ErrCurrencyMismatch.With("order", c.Order)
+		}
+	}
+	excess := max(c.Captured.Amount()-c.Total.Amount(), 0) // no amount of an order is negative
+	back := max(c.Refunded.Amount()-excess, 0)
+	return hyperlocal.NewMoney(max(c.Total.Amount()-back, 0), c.Total.Currency())
 }

@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -63,11 +64,14 @@ func TestPoints(t *testing.T) {
 	}()
 
 	customer := hyperlocal.NewRef("customer", "7")
-	changed := func(state order.State, version, refunded int64, who hyperlocal.Ref) order.Changed {
+	sold := func(id order.ID, state order.State, version, total, captured, refunded int64, who hyperlocal.Ref) order.Changed {
 		return order.Changed{
-			Order: orderID, Merchant: hyperlocal.NewRef("merchant", "m"), Customer: who, State: state, PaymentStatus: order.PaymentPaid,
-			Version: version, Total: pounds(t, 2599), Captured: pounds(t, 2599), Refunded: pounds(t, refunded), At: time.Now(),
+			Order: id, Merchant: hyperlocal.NewRef("merchant", "m"), Customer: who, State: state, PaymentStatus: order.PaymentPaid,
+			Version: version, Total: pounds(t, total), Captured: pounds(t, captured), Refunded: pounds(t, refunded), At: time.Now(),
 		}
+	}
+	changed := func(state order.State, version, refunded int64, who hyperlocal.Ref) order.Changed {
+		return sold(orderID, state, version, 2599, 2599, refunded, who)
 	}
 	want := func(what string, points int64) {
 		t.Helper()
@@ -116,6 +120,37 @@ func TestPoints(t *testing.T) {
 	c.Order = guest
 	emit(guest, 7, order.OrderCompleted{Changed: c})
 	want("a guest", 0)
+
+	// What was taken beyond the total and went back was never earned, so nothing is taken for
+	// it; each case is an order of its own, and what it earns comes on top.
+	earned := int64(0)
+	for i, c := range []struct {
+		what                      string
+		total, captured, refunded int64
+		points                    int64
+	}{
+		{"paid", 2599, 2599, 0, 25},
+		{"given back in part: whole pounds of what is left", 2599, 2599, 600, 19},
+		{"given back to the penny below a pound", 2599, 2599, 1600, 9},
+		{"given back in whole", 350, 350, 350, 0},
+		{"paid twice, once too much", 350, 700, 350, 3},
+		{"paid twice, nothing given back yet", 350, 700, 0, 3},
+		{"paid twice, part of what was too much given back", 350, 700, 100, 3},
+		{"paid twice, more than what was too much given back", 350, 700, 500, 2},
+		{"paid twice, all given back", 350, 700, 700, 0},
+		{"trimmed from 7.00 to 3.50", 350, 700, 350, 3},
+		{"on delivery, nothing taken", 1000, 0, 0, 10},
+		{"captured in part", 1000, 400, 0, 10},
+		{"captured in part and given back", 1000, 400, 400, 6},
+		{"more given back than there was", 1000, 1000, 1500, 0},
+		{"for nothing", 0, 0, 0, 0},
+		{"for nothing after all, all given back", 0, 500, 500, 0},
+	} {
+		id := order.ID(fmt.Sprintf("0197f3c2-7a61-7b3e-9c55-%012d", i))
+		emit(id, 7, order.OrderCompleted{Changed: sold(id, order.Completed, 7, c.total, c.captured, c.refunded, customer)})
+		earned += c.points
+		want(c.what, earned)
+	}
 
 	if err := bridge.Points(nil, nil, nil); !hyperlocal.IsCode(err, hyperlocal.CodeInvalid) {
 		t.Errorf("without parts: %v", err)

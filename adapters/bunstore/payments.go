@@ -211,11 +211,12 @@ func allocationsOf(intents []payment.Intent) *rel {
 
 const insertOperations = `INSERT INTO hc_payment_operations (tenant, id, intent, owner_kind, owner_id, shares, verb, amount,
  currency, reference, gateway, method, attempt, idempotency_key, outcome, sent, payment, provider, class, code, retry_after,
- action, fee, fee_currency, next_at, lookups, attention, actor_kind, actor_id, at, created_at, updated_at, version)
+ action, fee, fee_currency, next_at, lookups, attention, actor_kind, actor_id, at, created_at, begun_at,
+ updated_at, version)
  SELECT k.tenant, k.id, k.intent, k.owner_kind, k.owner_id, k.shares, k.verb, k.amount, k.currency, k.reference, k.gateway,
  k.method, k.attempt, k.idempotency_key, k.outcome, k.sent, k.payment, k.provider, k.class, k.code, k.retry_after, k.action,
- k.fee, k.fee_currency, k.next_at, k.lookups, k.attention, k.actor_kind, k.actor_id, k.at, k.created_at, k.updated_at,
- k.version FROM {k} k`
+ k.fee, k.fee_currency, k.next_at, k.lookups, k.attention, k.actor_kind, k.actor_id, k.at, k.created_at, k.begun_at,
+ k.updated_at, k.version FROM {k} k`
 
 // InsertOperations implements [payment.Store].
 func (o *Payments) InsertOperations(ctx context.Context, operations []payment.Operation) error {
@@ -254,7 +255,7 @@ func (o *Payments) InsertOperations(ctx context.Context, operations []payment.Op
 const updateOperations = `UPDATE hc_payment_operations AS o SET attempt = k.attempt, idempotency_key = k.idempotency_key,
  outcome = k.outcome, sent = k.sent, payment = k.payment, provider = k.provider, class = k.class, code = k.code,
  retry_after = k.retry_after, action = k.action, fee = k.fee, fee_currency = k.fee_currency, next_at = k.next_at,
- lookups = k.lookups, attention = k.attention, at = k.at, updated_at = k.updated_at, version = k.version
+ lookups = k.lookups, attention = k.attention, at = k.at, begun_at = k.begun_at, updated_at = k.updated_at, version = k.version
  FROM {k} k WHERE o.tenant = k.tenant AND o.id = k.id AND o.version = k.version - 1`
 
 // SaveOperations implements [payment.Store].
@@ -298,6 +299,7 @@ func operationState(operations []payment.Operation) *rel {
 		int("lookups", each1(operations, func(v *p) int64 { return int64(v.Lookups) })).
 		text("attention", each1(operations, func(v *p) string { return v.Attention })).
 		at("at", each1(operations, func(v *p) time.Time { return v.At })).
+		at("begun_at", each1(operations, func(v *p) time.Time { return v.BegunAt })).
 		at("updated_at", each1(operations, func(v *p) time.Time { return v.UpdatedAt })).
 		int("version", each1(operations, func(v *p) int64 { return v.Version }))
 }

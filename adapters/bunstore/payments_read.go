@@ -15,7 +15,7 @@ import (
 const operationHead = `o.tenant, o.id, o.intent, o.owner_kind, o.owner_id, o.shares, o.verb, o.amount, o.currency, o.reference,
  o.gateway, o.method, o.attempt, o.idempotency_key, o.outcome, o.sent, o.payment, o.provider, o.class, o.code, o.retry_after,
  o.action, o.fee, o.fee_currency, o.next_at, o.lookups, o.attention, o.actor_kind, o.actor_id, o.at, o.created_at,
- o.updated_at, o.version`
+ o.begun_at, o.updated_at, o.version`
 
 // scanOperation appends the operation in the current row.
 func scanOperation(rows *sql.Rows, to *[]payment.Operation) error {
@@ -27,7 +27,8 @@ func scanOperation(rows *sql.Rows, to *[]payment.Operation) error {
 	err := rows.Scan(&v.Tenant, &v.ID, &v.Intent, &v.Owner.Kind, &v.Owner.ID, document{&shares}, &v.Verb, &amount, &currency,
 		&v.Reference, &v.Gateway, &v.Method, &v.Attempt, &v.Key, &v.Outcome, &v.Sent, &v.Payment, &v.Provider, &v.Class,
 		&v.Code, &v.RetryAfter, &v.Action, &fee, nullText[string]{&feeCurrency}, nullInstant{&v.NextAt}, &v.Lookups,
-		&v.Attention, &v.Actor.Kind, &v.Actor.ID, instant{&v.At}, instant{&v.CreatedAt}, instant{&v.UpdatedAt}, &v.Version)
+		&v.Attention, &v.Actor.Kind, &v.Actor.ID, instant{&v.At}, instant{&v.CreatedAt}, instant{&v.BegunAt},
+		instant{&v.UpdatedAt}, &v.Version)
 	if err != nil {
 		return err
 	}

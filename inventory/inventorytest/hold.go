@@ -1,6 +1,10 @@
 package inventorytest
 
 import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
@@ -170,6 +174,27 @@ var holdCases = []testCase{
 		f.expire(1)
 		f.sound()
 	}},
+	{"a cart that is named twice counts once", func(f *fixture) {
+		f.cartStock(apple, 10)
+		f.hold("c1", pieces(apple, shop, 4))
+		twice := []hyperlocal.Spend{
+			{Kind: inventory.SpendHold, Ref: cart("c1").Ref, Amount: 1}, {Kind: inventory.SpendHold, Ref: cart("c2").Ref, Amount: 1},
+			{Kind: inventory.SpendHold, Ref: cart("c1").Ref, Amount: 1},
+		}
+		greedy, modest := place("o1", pieces(apple, shop, 13)), place("o2", pieces(apple, shop, 7))
+		greedy.Spend, modest.Spend = twice, twice
+		refused := f.place(place("o0", pieces(apple, shop, 1)), greedy, modest, place("o3", pieces(apple, shop, 2)))
+		f.check(refused[0])
+		f.want(refused[1], inventory.ErrInsufficient)
+		f.fields(refused[1], map[string]string{"wanted": "13", "available": "9"})
+		f.check(refused[2])
+		f.check(refused[3])
+		f.stands(key(apple, shop), 10, 10)
+		if got := f.kinds(key(apple, shop)); got != "receive, reserve, reserve, release, reserve, reserve" {
+			f.Errorf("movements are %s", got)
+		}
+		f.sound()
+	}},
 	{"nobody takes over what an order reserves", func(f *fixture) {
 		f.cartStock(apple, 5)
 		f.reserved("o1", pieces(apple, shop, 5))
@@ -225,6 +250,59 @@ var holdCases = []testCase{
 		}
 		f.sound()
 	}},
+	{"a hold that cannot be released holds up no other", func(f *fixture) {
+		f.cartStock(pear, 20)
+		f.cartStock(apple, 20)
+		for i := range 9 { // a pear, the oldest, then apples and a pear
+			f.hold("c"+strconv.Itoa(i), pieces([]hyperlocal.ItemID{pear, apple, apple, apple}[i%4], shop, 1))
+			f.clock.pass(time.Second)
+		}
+		f.clock.pass(time.Hour)
+		f.check(f.h.Corrupt(f.ctx, key(pear, shop), 20, 0)) // three are held, and none is on the books
+		held := func(want int) {
+			f.Helper()
+			rows, err := f.s.Reservations(f.ctx, tenant, cart("c0").Ref, cart("c1").Ref, cart("c2").Ref, cart("c3").Ref,
+				cart("c4").Ref, cart("c5").Ref, cart("c6").Ref, cart("c7").Ref, cart("c8").Ref)
+			f.check(err)
+			if len(rows) != want {
+				f.Fatalf("%d are held, want %d", len(rows), want)
+			}
+		}
+		err := f.h.Tx.WithinTx(f.ctx, func(ctx context.Context) error {
+			_, err := f.s.ExpireHolds(ctx, 100)
+			return err
+		})
+		f.want(err, inventory.ErrContended) // a caller's transaction is all or nothing
+		held(9)
+		for _, c := range []struct{ limit, want, left int }{{1, 1, 8}, {3, 3, 5}, {0, 2, 3}, {1, 0, 3}, {1000, 0, 3}} {
+			n, err := f.s.ExpireHolds(f.ctx, c.limit)
+			if n != c.want || !errors.Is(err, inventory.ErrContended) || !strings.Contains(err.Error(), "inventory/hold_stays") {
+				f.Fatalf("limit %d: %d expired, error %v; want %d", c.limit, n, err, c.want)
+			}
+			held(c.left)
+		}
+		f.stands(key(apple, shop), 20, 0)
+		f.check(f.h.Corrupt(f.ctx, key(pear, shop), 20, 3))
+		f.expire(3)
+		f.stands(key(pear, shop), 20, 0)
+		f.sound()
+	}},
+	{"without a limit a hundred run out", func(f *fixture) {
+		f.cartStock(apple, 101)
+		batch := make([]inventory.HoldCommand, 101)
+		for i := range batch {
+			batch[i] = hold("c"+strconv.Itoa(i), pieces(apple, shop, 1))
+		}
+		_, err := f.s.HoldMany(f.ctx, batch)
+		f.check(err)
+		f.clock.pass(time.Hour)
+		for _, want := range []int{100, 1, 0} {
+			if n, err := f.s.ExpireHolds(f.ctx, 0); n != want || err != nil {
+				f.Fatalf("%d expired, %v; want %d", n, err, want)
+			}
+		}
+		f.sound()
+	}},
 	{"bad input is refused", func(f *fixture) {
 		f.cartStock(apple, 5)
 		long := hold("c1", pieces(apple, shop, 1))
@@ -247,7 +325,7 @@ var holdCases = []testCase{
 		if err := f.s.Reserve(f.ctx, inventory.ReserveCommand{Tenant: tenant, Actor: admin, Owner: order("o1")}); !hyperlocal.IsCode(err, hyperlocal.CodeInvalid) {
 			f.Errorf("an empty reservation: %v", err)
 		}
-		for _, limit := range []int{0, -1, inventory.MaxBatch + 1} {
+		for _, limit := range []int{-1, inventory.MaxBatch + 1} {
 			if _, err := f.s.ExpireHolds(f.ctx, limit); !hyperlocal.IsCode(err, hyperlocal.CodeInvalid) {
 				f.Errorf("limit %d: %v", limit, err)
 			}

@@ -41,7 +41,16 @@ var foldCases = []testCase{
 		}
 		f.stands("sales/m1", "GBP", -60)
 		f.stands("clearing/sandbox", "GBP", 60)
-		for _, limit := range []int{0, -1, 10_001} {
+		for i := range 99 {
+			f.check(f.books.Post(f.ctx, f.sale(11+i, 1)))
+		}
+		for _, want := range []int{100, 99, 0} { // without a limit
+			if n, err := f.books.Fold(f.ctx, 0); err != nil || n != want {
+				f.Fatalf("folded %d, error %v; want %d", n, err, want)
+			}
+		}
+		f.stands("sales/m1", "GBP", -159)
+		for _, limit := range []int{-1, ledger.MaxFold + 1} {
 			_, err := f.books.Fold(f.ctx, limit)
 			f.wantReason(err, hyperlocal.CodeInvalid, "ledger/invalid_limit")
 		}

@@ -178,6 +178,35 @@ var postCases = []testCase{
 		f.stands(member, "POINTS", -6)
 		f.sound()
 	}},
+	{"what has a long reference is reversed too", func(f *fixture) {
+		want := int64(0)
+		for _, length := range []int{ledger.MaxReference - 8, ledger.MaxReference - 7, ledger.MaxReference} {
+			for _, last := range []string{"a", "b"} { // they differ at their very end
+				p := f.sale(1, 500)
+				p.Reference = strings.Repeat("x", length-1) + last
+				f.check(f.books.Post(f.ctx, p))
+				want -= 500
+				c := ledger.ReverseCommand{Tenant: f.tenant, Reference: p.Reference, Actor: actor}
+				for range 30 { // back, and forth, and back
+					first, err := f.books.Reverse(f.ctx, c)
+					f.check(err)
+					again, err := f.books.Reverse(f.ctx, c)
+					f.check(err)
+					if first.Replayed || !again.Replayed || first.Transaction != again.Transaction {
+						f.Fatalf("answers are %+v and %+v", first, again)
+					}
+					got, err := f.books.Transaction(f.ctx, f.tenant, ledger.ReverseReference(c.Reference))
+					f.check(err)
+					if got.Reverses != c.Reference || got.ID != first.Transaction {
+						f.Fatalf("the reversal is %+v", got)
+					}
+					c.Reference = got.Reference
+				}
+				f.stands("sales/m1", "GBP", want)
+			}
+		}
+		f.sound()
+	}},
 }
 
 func badInput(f *fixture) {

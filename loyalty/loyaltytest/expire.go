@@ -2,12 +2,32 @@ package loyaltytest
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
 	"github.com/hyperlocal-sdk/hyperlocal/loyalty"
 )
+
+// ledgerInsufficient is the refusal of a journal whose account would fall below zero.
+var ledgerInsufficient = &hyperlocal.Error{Code: hyperlocal.CodeExhausted, Reason: "ledger/insufficient"}
+
+var errSpoilt = hyperlocal.NewError(hyperlocal.CodeInternal, "loyaltytest/spoilt", "the row cannot be written")
+
+// spoilt is a store with lots that cannot be changed any more.
+type spoilt struct {
+	loyalty.Store
+	lots []string
+}
+
+func (s *spoilt) Save(ctx context.Context, c loyalty.Changes) error {
+	if slices.ContainsFunc(c.Changed, func(l loyalty.Lot) bool { return slices.Contains(s.lots, l.ID) }) {
+		return errSpoilt
+	}
+	return s.Store.Save(ctx, c)
+}
 
 // expireCases expire points, which reaches every tenant.
 var expireCases = []testCase{
@@ -44,7 +64,7 @@ var expireCases = []testCase{
 		if err != nil || got != -57 {
 			f.Fatalf("%d points have expired, error %v", -got, err)
 		}
-		for _, limit := range []int{0, loyalty.MaxExpire + 1} {
+		for _, limit := range []int{-1, loyalty.MaxExpire + 1} {
 			_, err := f.points.Expire(f.ctx, limit)
 			f.wantReason(err, hyperlocal.CodeInvalid, "loyalty/invalid_limit")
 		}
@@ -59,7 +79,7 @@ var expireCases = []testCase{
 		}
 		f.check(f.points.SetEarned(f.ctx, batch...))
 		f.clock.advance(30 * day)
-		if n, err := f.points.Expire(f.ctx, 100); err != nil || n != 100 {
+		if n, err := f.points.Expire(f.ctx, 0); err != nil || n != 100 { // the default
 			f.Fatalf("expired %d, error %v", n, err)
 		}
 		if n, err := f.points.Expire(f.ctx, 100); err != nil || n != 20 {
@@ -90,6 +110,67 @@ var expireCases = []testCase{
 		if b := f.balance(ann); b.Lapsed != 10 {
 			f.Fatalf("balance is %+v", b)
 		}
+	}},
+	{"what cannot be emptied does not stand in the way", func(f *fixture) {
+		for i, id := range ids(9, "o%d") { // the earliest, the middle and the last are ann's
+			who := bob
+			if i%4 == 0 {
+				who = ann
+			}
+			f.earn(who, id, 1, 10)
+			f.clock.advance(time.Hour)
+		}
+		f.check(f.h.Journal.Post(f.ctx, hyperlocal.Posting{
+			Tenant: f.tenant, Reference: "theft", Kind: "theft", Actor: actor, Entries: []hyperlocal.Entry{
+				{Account: loyalty.AccountOf(ann), Asset: loyalty.Asset, Amount: 30},
+				{Account: "points/stolen", Asset: loyalty.Asset, Amount: -30},
+			},
+		}))
+		f.clock.advance(31 * day)
+		for _, c := range []struct{ limit, want int }{{1, 1}, {3, 3}, {500, 2}, {1, 0}} {
+			n, err := f.points.Expire(f.ctx, c.limit)
+			if n != c.want || !errors.Is(err, ledgerInsufficient) || !strings.Contains(err.Error(), "loyalty/lot_stays") {
+				f.Fatalf("limit %d: expired %d, error %v; want %d", c.limit, n, err, c.want)
+			}
+		}
+		f.holds(bob, 0, 0)
+		f.check(f.h.Journal.Post(f.ctx, hyperlocal.Posting{ // found again
+			Tenant: f.tenant, Reference: "found", Kind: "theft", Actor: actor, Entries: []hyperlocal.Entry{
+				{Account: loyalty.AccountOf(ann), Asset: loyalty.Asset, Amount: -30},
+				{Account: "points/stolen", Asset: loyalty.Asset, Amount: 30},
+			},
+		}))
+		if n, err := f.points.Expire(f.ctx, 10); err != nil || n != 3 {
+			f.Fatalf("expired %d, error %v", n, err)
+		}
+		f.holds(ann, 0, 0)
+	}},
+	{"what the store will not save does not stand in the way", func(f *fixture) {
+		for i, id := range ids(9, "o%d") {
+			f.earn(bob, id, 1, int64(10+i))
+			f.clock.advance(time.Hour)
+		}
+		f.clock.advance(31 * day)
+		lots := f.lots(bob)
+		store := &spoilt{Store: f.h.Store, lots: []string{lots["o0"].ID, lots["o4"].ID}}
+		points, err := loyalty.New(loyalty.Config{Store: store, Tx: f.h.Tx, Journal: f.h.Journal, Clock: f.clock})
+		f.check(err)
+		err = f.h.Tx.WithinTx(f.ctx, func(ctx context.Context) error {
+			_, err := points.Expire(ctx, 10)
+			return err
+		})
+		f.want(err, errSpoilt) // a caller's transaction is all or nothing
+		for _, c := range []struct{ limit, want int }{{1, 1}, {2, 2}, {500, 4}, {500, 0}} {
+			n, err := points.Expire(f.ctx, c.limit)
+			if n != c.want || !errors.Is(err, errSpoilt) {
+				f.Fatalf("limit %d: expired %d, error %v; want %d", c.limit, n, err, c.want)
+			}
+		}
+		f.holds(bob, 10+14, 0)
+		if n, err := f.points.Expire(f.ctx, 10); err != nil || n != 2 {
+			f.Fatalf("expired %d, error %v", n, err)
+		}
+		f.holds(bob, 0, 0)
 	}},
 	{"expiring joins the caller's transaction", func(f *fixture) {
 		f.earn(ann, "1", 1, 10)

@@ -70,6 +70,7 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"refund", refundCases()},
 		{"shared", sharedCases()},
 		{"janitor", janitorCases()},
+		{"put off", putOffCases()},
 		{"webhook", webhookCases()},
 		{"faults", faultCases()},
 	} {
@@ -373,6 +374,8 @@ type owner struct {
 	facts map[hyperlocal.TenantRef][]hyperlocal.PaymentFact
 	// react, if set, is called with every fact inside the transaction.
 	react func(ctx context.Context, f hyperlocal.PaymentFact) error
+	// waited, if set, is called once the owners are locked.
+	waited func(ctx context.Context) error
 }
 
 func (o *owner) LockOwners(ctx context.Context, owners ...hyperlocal.TenantRef) error {
@@ -383,6 +386,9 @@ func (o *owner) LockOwners(ctx context.Context, owners ...hyperlocal.TenantRef) 
 		if owners[i-1].Ref.ID >= owners[i].Ref.ID {
 			return fmt.Errorf("owners are not sorted")
 		}
+	}
+	if o.waited != nil {
+		return o.waited(ctx)
 	}
 	return nil
 }

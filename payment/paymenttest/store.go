@@ -55,7 +55,8 @@ func fullOperation(in payment.Intent) payment.Operation {
 		Outcome: unknown, Sent: true, Payment: "pi_1", Provider: "prov_1", Class: hyperlocal.DeclineSoft, Code: "no_funds",
 		RetryAfter: 90 * time.Second, Action: "https://example.invalid/?a=1", Fee: gbp(42),
 		NextAt: monday.Add(time.Hour), Lookups: 4, Attention: "a_reason", Actor: shopper,
-		At: monday.Add(-time.Hour), CreatedAt: monday, UpdatedAt: monday.Add(time.Microsecond), Version: 1,
+		At: monday.Add(-time.Hour), CreatedAt: monday, BegunAt: monday.Add(-time.Minute),
+		UpdatedAt: monday.Add(time.Microsecond), Version: 1,
 	}
 	for _, a := range in.Allocations {
 		op.Shares = append(op.Shares, payment.Share{Owner: a.Owner, Merchant: a.Merchant, Amount: gbp(a.Amount)})

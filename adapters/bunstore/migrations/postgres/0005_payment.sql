@@ -74,6 +74,7 @@ CREATE TABLE hc_payment_operations (
     actor_id        text        NOT NULL,
     at              timestamptz NOT NULL,
     created_at      timestamptz NOT NULL,
+    begun_at        timestamptz NOT NULL, -- when the present key was made
     updated_at      timestamptz NOT NULL,
     version         bigint      NOT NULL,
     CONSTRAINT hc_payment_operations_pkey PRIMARY KEY (tenant, id),

@@ -75,6 +75,7 @@ CREATE TABLE hc_payment_operations (
     actor_id        TEXT    NOT NULL,
     at              INTEGER NOT NULL,
     created_at      INTEGER NOT NULL,
+    begun_at        INTEGER NOT NULL, -- when the present key was made
     updated_at      INTEGER NOT NULL,
     version         INTEGER NOT NULL,
     CONSTRAINT hc_payment_operations_pkey PRIMARY KEY (tenant, id),
