@@ -144,8 +144,8 @@ func (s *Service) credit(ctx context.Context, g crediting) (CreditResult, error)
 		asked  []hyperlocal.PaymentOperation
 	)
 	err = again(ctx, func() error {
-		return s.Tx.WithinTx(ctx, func(ctx context.Context) error {
-			w := s.newWork(s.Clock.Now())
+		return s.config.Tx.WithinTx(ctx, func(ctx context.Context) error {
+			w := s.newWork(s.config.Clock.Now())
 			r, err := w.credit(ctx, &g, digest)
 			if err != nil {
 				return err
@@ -167,7 +167,7 @@ func (s *Service) seeThrough(ctx context.Context, r CreditResult, asked []hyperl
 		return r
 	}
 	s.execute(ctx, asked)
-	if now, ok, err := s.Store.GetCredit(ctx, r.Credit.Tenant, r.Credit.ID); err == nil && ok {
+	if now, ok, err := s.config.Store.GetCredit(ctx, r.Credit.Tenant, r.Credit.ID); err == nil && ok {
 		r.Credit = now
 	}
 	return r
@@ -178,7 +178,7 @@ func (w *work) credit(ctx context.Context, g *crediting, digest string) (CreditR
 	c := &g.command
 	key := keyOf(c.Tenant, c.Actor, g.route, c.Key, digest)
 	if c.Key != "" {
-		claims, err := w.s.Idempotency.Claim(ctx, []hyperlocal.IdempotencyKey{key})
+		claims, err := w.s.config.Idempotency.Claim(ctx, []hyperlocal.IdempotencyKey{key})
 		if err != nil {
 			return CreditResult{}, err
 		}
@@ -190,7 +190,7 @@ func (w *work) credit(ctx context.Context, g *crediting, digest string) (CreditR
 		}
 	}
 	if !c.External.IsZero() {
-		known, ok, err := w.s.Store.CreditByExternal(ctx, c.Tenant, c.External)
+		known, ok, err := w.s.config.Store.CreditByExternal(ctx, c.Tenant, c.External)
 		if err != nil {
 			return CreditResult{}, err
 		}
@@ -221,7 +221,7 @@ func (w *work) replayCredit(ctx context.Context, tenant hyperlocal.TenantID, raw
 	if err := decode(raw, &stored); err != nil {
 		return CreditResult{}, err
 	}
-	credit, ok, err := w.s.Store.GetCredit(ctx, tenant, stored.Credit)
+	credit, ok, err := w.s.config.Store.GetCredit(ctx, tenant, stored.Credit)
 	if err == nil && !ok {
 		err = ErrRefundNotFound
 	}
@@ -249,7 +249,7 @@ func (w *work) giveCredit(ctx context.Context, g *crediting, digest string) (*Cr
 	}
 	who.at = hyperlocal.Instant(who.at)
 	credit := &Credit{
-		ID: w.s.IDs.NewID(), Tenant: c.Tenant, External: c.External, Merchant: c.Merchant, Customer: c.Customer,
+		ID: w.s.config.IDs.NewID(), Tenant: c.Tenant, External: c.External, Merchant: c.Merchant, Customer: c.Customer,
 		NoteAmount: c.NoteAmount, Reason: c.Reason, EffectiveAt: who.at, CreatedAt: w.now, Fingerprint: digest,
 	}
 	for _, p := range c.Parts {
@@ -301,7 +301,7 @@ func (c *Credit) sum() error {
 
 // issue tells the world and the books of a credit.
 func (w *work) issue(ctx context.Context, c *Credit, d doer) error {
-	e, err := hyperlocal.NewEnvelope(ctx, w.s.IDs, w.now, c.Tenant, d.actor, hyperlocal.NewRef("credit", c.ID), 1, 1, CreditIssued{
+	e, err := hyperlocal.NewEnvelope(ctx, w.s.config.IDs, w.now, c.Tenant, d.actor, hyperlocal.NewRef("credit", c.ID), 1, 1, CreditIssued{
 		Credit: c.ID, Merchant: c.Merchant, Customer: c.Customer, Total: c.Total, Note: c.NoteAmount, At: d.at,
 	})
 	if err != nil {
@@ -349,7 +349,7 @@ func (s *Service) checkUnits(c *change, items []RefundItem) error {
 	if len(items) == 0 {
 		return nil
 	}
-	if s.progressOf(&c.o) < stage(s.Policy.CommitOn) {
+	if s.progressOf(&c.o) < stage(s.config.Policy.CommitOn) {
 		return ErrNotAllowed.With("state", c.o.State).With("trigger", "return")
 	}
 	back := make(map[int]int64)

@@ -23,7 +23,9 @@ import (
 // Captures, voids and refunds that follow are stored in the same transaction. For a single
 // command the gateway is asked right after the commit, before Do returns; for a batch, and
 // in the caller's own transaction, that is left to the workers. What the gateway says never
-// changes the answer.
+// changes the answer. When the payment context refuses to store one of them, its order goes
+// on all the same: one whose held money cannot be captured needs attention, and RunDue sees to
+// voids and refunds.
 func (s *Service) Do(ctx context.Context, commands ...Command) ([]CommandResult, error) {
 	if len(commands) == 0 {
 		return nil, nil
@@ -39,24 +41,15 @@ func (s *Service) Do(ctx context.Context, commands ...Command) ([]CommandResult,
 	var (
 		results []CommandResult
 		asked   []hyperlocal.PaymentOperation
-		refused bool
 	)
-	run := func(lazy bool) error {
-		return s.Tx.WithinTx(ctx, func(ctx context.Context) error {
-			b := deeds{work: s.newWork(s.Clock.Now()), items: slices.Clone(items)}
-			b.lazy = lazy
-			err := b.run(ctx)
-			if refused = b.refused; err != nil {
-				return err
-			}
-			results, asked = b.results(), b.asked
-			return nil
-		})
-	}
-	err := run(false)
-	if err != nil && refused {
-		err = run(true)
-	}
+	err := s.config.Tx.WithinTx(ctx, func(ctx context.Context) error {
+		b := deeds{work: s.newWork(s.config.Clock.Now()), items: slices.Clone(items)}
+		if err := b.run(ctx); err != nil {
+			return err
+		}
+		results, asked = b.results(), b.asked
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +69,7 @@ func (s *Service) execute(ctx context.Context, asked []hyperlocal.PaymentOperati
 		if ctx.Err() != nil {
 			return
 		}
-		_, _ = s.Payments.Execute(ctx, op.Tenant, op.ID)
+		_, _ = s.config.Payments.Execute(ctx, op.Tenant, op.ID)
 	}
 }
 
@@ -236,7 +229,7 @@ func (b *deeds) run(ctx context.Context) error {
 // mayEnd reports whether a command of the batch could end a paid order, so that its refunds matter.
 func (b *deeds) mayEnd(c *change) bool {
 	return c.o.Captured.Sign() > 0 && slices.ContainsFunc(b.items, func(d doing) bool {
-		return d.command.Order == c.o.ID && slices.ContainsFunc(b.s.Table.Rows, func(r Row[State]) bool {
+		return d.command.Order == c.o.ID && slices.ContainsFunc(b.s.config.Table.Rows, func(r Row[State]) bool {
 			return r.Trigger == d.command.Trigger && (r.To == Cancelled || r.To == Expired)
 		})
 	})
@@ -263,15 +256,14 @@ func (b *deeds) obey(ctx context.Context, d *doing) error {
 		who.at = b.now
 	}
 	who.at = hyperlocal.Instant(who.at)
-	err := b.fire(ctx, c, command.Trigger, who)
-	if err == nil {
-		err = b.settle(ctx, c, who)
+	if err := b.fire(ctx, c, command.Trigger, who); err != nil {
+		if b.broken != nil || hyperlocal.IsCode(err, hyperlocal.CodeInternal) {
+			return err
+		}
+		d.err = err
+		return nil
 	}
-	if hyperlocal.IsCode(err, hyperlocal.CodeInternal) {
-		return err
-	}
-	d.err = err
-	return nil
+	return b.settle(ctx, c, who) // the command has taken effect: what goes wrong now is the batch's
 }
 
 func (b *deeds) results() []CommandResult {

@@ -36,7 +36,11 @@
 //
 // The order context never talks to a gateway. It stores payment operations through
 // [Payments] in its own transaction, asks for their execution afterwards, and is told what
-// became known through [Service.ApplyPayment].
+// became known through [Service.ApplyPayment]. What follows from such a fact, a refund of money
+// that came too late for one, is asked for by RunDue, so that the fact can always be recorded.
+//
+// Money that is held for a completed order is never forgotten: a person is asked about it, and
+// resolving an order asks for its capture again.
 //
 // # What a placement spends
 //

@@ -59,9 +59,9 @@ func (s *Service) dueOrders(ctx context.Context, limit int) (n int, next time.Ti
 		asked []hyperlocal.PaymentOperation
 		keys  []Key
 	)
-	err = s.Tx.WithinTx(ctx, func(ctx context.Context) error {
-		w := s.newWork(s.Clock.Now())
-		due, later, err := s.Store.Due(ctx, w.now, limit)
+	err = s.config.Tx.WithinTx(ctx, func(ctx context.Context) error {
+		w := s.newWork(s.config.Clock.Now())
+		due, later, err := s.config.Store.Due(ctx, w.now, limit)
 		if err != nil {
 			return err
 		}
@@ -93,59 +93,55 @@ func (s *Service) dueOneByOne(ctx context.Context, keys []Key, next time.Time) (
 			return n, next, errors.Join(append(wrong, ctx.Err())...)
 		}
 		at, err := s.dueOne(ctx, k)
+		next = sooner(next, at)
 		if err != nil {
 			wrong = append(wrong, err)
 			continue
 		}
 		n++
-		next = sooner(next, at)
 	}
 	return n, next, errors.Join(wrong...)
 }
 
-// dueOne handles one order, around a payment context that refuses, or else puts it off.
+// dueOne handles one order, or else puts it off. next is when it is due again in either case.
 func (s *Service) dueOne(ctx context.Context, k Key) (next time.Time, err error) {
-	var (
-		asked   []hyperlocal.PaymentOperation
-		refused bool
-	)
-	run := func(lazy bool) error {
-		return s.Tx.WithinTx(ctx, func(ctx context.Context) error {
-			w := s.newWork(s.Clock.Now())
-			w.lazy = lazy
-			if err := w.lock(ctx, []Key{k}); err != nil {
-				return err
-			}
-			err := w.tickAll(ctx)
-			asked, refused, next = w.asked, w.refused, w.earliest()
+	var asked []hyperlocal.PaymentOperation
+	err = s.config.Tx.WithinTx(ctx, func(ctx context.Context) error {
+		w := s.newWork(s.config.Clock.Now())
+		if err := w.lock(ctx, []Key{k}); err != nil {
 			return err
-		})
-	}
-	err = run(false)
-	if err != nil && refused {
-		err = run(true)
-	}
+		}
+		err := w.tickAll(ctx)
+		asked, next = w.asked, w.earliest()
+		return err
+	})
 	if err == nil {
 		return s.executeDue(ctx, asked, next), nil
 	}
-	return time.Time{}, errors.Join(err, s.putOff(ctx, k))
+	next, off := s.putOff(ctx, k)
+	return next, errors.Join(err, off)
 }
 
 // putOff makes an order that cannot be handled now due a little later, so that it does not
 // stand in the way of others.
-func (s *Service) putOff(ctx context.Context, k Key) error {
-	return s.Tx.WithinTx(ctx, func(ctx context.Context) error {
-		w := s.newWork(s.Clock.Now())
+func (s *Service) putOff(ctx context.Context, k Key) (next time.Time, err error) {
+	err = s.config.Tx.WithinTx(ctx, func(ctx context.Context) error {
+		w := s.newWork(s.config.Clock.Now())
 		if err := w.lock(ctx, []Key{k}); err != nil {
 			return err
 		}
 		for _, c := range w.changes {
 			if !c.o.NextActionAt.IsZero() && !c.o.NextActionAt.After(w.now) {
-				c.set(Timer(c.o.NextAction), w.now.Add(s.Policy.LookupEvery))
+				c.set(Timer(c.o.NextAction), w.now.Add(s.config.Policy.LookupEvery))
 			}
 		}
+		next = w.earliest()
 		return w.flush(ctx)
 	})
+	if err != nil { // it is due still
+		next = s.config.Clock.Now().Add(s.config.Policy.LookupEvery)
+	}
+	return next, err
 }
 
 // tickAll handles every order of the transaction that is due, and writes it down.
@@ -158,12 +154,12 @@ func (w *work) tickAll(ctx context.Context) error {
 			continue // another worker was faster
 		}
 		err := w.tick(ctx, c)
-		if hyperlocal.IsCode(err, hyperlocal.CodeInternal) {
+		if w.broken != nil || hyperlocal.IsCode(err, hyperlocal.CodeInternal) {
 			return err
 		}
 		if err != nil || !c.dirty {
 			// The table has no answer: look again later rather than spin.
-			c.set(Timer(c.o.NextAction), w.now.Add(w.s.Policy.LookupEvery))
+			c.set(Timer(c.o.NextAction), w.now.Add(w.s.config.Policy.LookupEvery))
 		}
 	}
 	return w.flush(ctx)
@@ -180,12 +176,16 @@ func (w *work) earliest() time.Time {
 
 // tick does what an order's timer says.
 func (w *work) tick(ctx context.Context, c *change) error {
-	p, o := &w.s.Policy, &c.o
+	p, o := &w.s.config.Policy, &c.o
 	deadline := o.CreatedAt.Add(p.PaymentWithin)
 	timer := Timer(o.NextAction)
-	if now := w.s.Table.Timer(o.State, o); now != timer {
+	if timer == TimerCapture {
+		w.tickCapture(c)
+		return nil
+	}
+	if now := w.s.config.Table.Timer(o.State, o); now != timer {
 		// The table has changed since the timer was armed.
-		name, at := nextAction(w.s.Table, o, *p, w.now)
+		name, at := nextAction(w.s.config.Table, o, *p, w.now)
 		c.set(name, at)
 		return nil
 	}
@@ -196,9 +196,9 @@ func (w *work) tick(ctx context.Context, c *change) error {
 		if !w.now.Before(deadline) {
 			return w.fire(ctx, c, TriggerExpire, w.system(""))
 		}
-		if !w.lazy && w.s.Payments != nil {
+		if w.s.config.Payments != nil && o.PaidWith.known() {
 			err := w.attempt(ctx, c, o.PaidWith, w.system(""))
-			if err == nil || hyperlocal.IsCode(err, hyperlocal.CodeInternal) {
+			if err == nil || w.broken != nil || hyperlocal.IsCode(err, hyperlocal.CodeInternal) {
 				return err
 			}
 		}
@@ -213,7 +213,7 @@ func (w *work) tick(ctx context.Context, c *change) error {
 	case TimerVoid:
 		return w.tickVoid(c)
 	}
-	alarm, ok := w.s.Table.alarm(timer)
+	alarm, ok := w.s.config.Table.alarm(timer)
 	if !ok {
 		return errMachine.With("timer", timer)
 	}
@@ -232,163 +232,29 @@ func (w *work) tickSettle(ctx context.Context, c *change) error {
 	return w.fire(ctx, c, TriggerCancel, d) // all of it was given back before it began
 }
 
+// tickCapture captures what became held in a transaction that could not ask for it.
+func (w *work) tickCapture(c *change) {
+	name, at := nextAction(w.s.config.Table, &c.o, w.s.config.Policy, w.now)
+	c.set(name, at)
+	if c.o.Authorized.Sign() > 0 && w.s.config.Payments != nil {
+		w.capture(c, w.system(""))
+	}
+}
+
 // maxVoidGap ends the attempts to let go of held money: by then it has lapsed by itself.
 const maxVoidGap = 7 * 24 * time.Hour
 
 // tickVoid lets go of money that is held for an order that has ended. The gaps double, so
 // no count of attempts is needed: the one before is the time from the last change to now.
 func (w *work) tickVoid(c *change) error {
-	if !w.lazy && w.s.Payments != nil {
-		w.ask(c, hyperlocal.VerbVoid, c.o.Authorized, voidReference(&c.o), w.system(""), nil)
+	if w.s.config.Payments != nil && c.o.Authorized.Sign() > 0 {
+		w.ask(c, hyperlocal.VerbVoid, c.o.Authorized, voidReference(&c.o), w.system(""), nil, seenToLater)
 	}
-	gap := max(w.s.Policy.LookupEvery, 2*c.o.NextActionAt.Sub(c.o.UpdatedAt))
+	gap := max(w.s.config.Policy.LookupEvery, 2*c.o.NextActionAt.Sub(c.o.UpdatedAt))
 	if gap > maxVoidGap {
 		c.set("", time.Time{})
 		return nil
 	}
 	c.set(TimerVoid, w.now.Add(gap))
 	return nil
-}
-
-// dueRefunds handles due refunds, one transaction per order: they are few, and a refund
-// that the payment context refuses must not hold up the others.
-func (s *Service) dueRefunds(ctx context.Context, limit int) (n int, next time.Time, err error) {
-	due, next, err := s.Store.DueRefunds(ctx, s.Clock.Now(), limit)
-	if err != nil || len(due) == 0 {
-		return 0, next, err
-	}
-	var (
-		keys  []Key
-		seen  = make(map[Key]bool)
-		wrong []error
-	)
-	for _, r := range due {
-		if k := (Key{r.Tenant, r.Order}); !seen[k] {
-			seen[k] = true
-			keys = append(keys, k)
-		}
-	}
-	for _, k := range keys {
-		if ctx.Err() != nil {
-			return n, next, errors.Join(append(wrong, ctx.Err())...)
-		}
-		done, at, err := s.refundsOf(ctx, k)
-		n, next = n+done, sooner(next, at)
-		if err != nil {
-			wrong = append(wrong, err)
-		}
-	}
-	return n, next, errors.Join(wrong...)
-}
-
-// refundsOf handles the due refunds of one order.
-func (s *Service) refundsOf(ctx context.Context, k Key) (n int, next time.Time, err error) {
-	var (
-		asked   []hyperlocal.PaymentOperation
-		looked  []string
-		refused bool
-	)
-	run := func(lazy bool) error {
-		return s.Tx.WithinTx(ctx, func(ctx context.Context) error {
-			w := s.newWork(s.Clock.Now())
-			w.lazy = lazy
-			if err := w.lock(ctx, []Key{k}); err != nil {
-				return err
-			}
-			if err := w.loadRefunds(ctx, func(*change) bool { return true }); err != nil {
-				return err
-			}
-			n, looked, next = 0, nil, time.Time{}
-			for _, c := range w.changes {
-				for _, r := range c.refunds {
-					if r.NextActionAt.IsZero() || r.NextActionAt.After(w.now) {
-						continue
-					}
-					n++
-					lookup, err := w.tickRefund(ctx, c, r)
-					if err != nil {
-						return err
-					}
-					if lookup {
-						looked = append(looked, r.Operation)
-					}
-					next = sooner(next, r.NextActionAt)
-				}
-			}
-			err := w.flush(ctx)
-			asked, refused = w.asked, w.refused
-			return err
-		})
-	}
-	if err = run(false); err != nil && refused {
-		err = run(true)
-	}
-	if err != nil {
-		return 0, time.Time{}, err
-	}
-	next = s.executeDue(ctx, asked, next)
-	return n, next, s.lookUp(ctx, k, looked)
-}
-
-// executeDue asks the gateways and returns when to look again: at once if there was anything
-// to ask, because the answers have set timers of their own.
-func (s *Service) executeDue(ctx context.Context, asked []hyperlocal.PaymentOperation, next time.Time) time.Time {
-	if len(asked) == 0 {
-		return next
-	}
-	s.execute(ctx, asked)
-	return s.Clock.Now()
-}
-
-// tickRefund asks about one refund, or raises it to a person. lookup tells that its
-// operation is to be looked at after the commit.
-func (w *work) tickRefund(ctx context.Context, c *change, r *Refund) (lookup bool, err error) {
-	d := w.system("")
-	if r.State == RefundNeedsAttention {
-		return false, w.moveRefund(ctx, c, r, TriggerRemind, d.own())
-	}
-	r.Attempts++
-	gap, ok := w.s.Policy.RefundRetry.Next(r.Attempts, spread(r.ID))
-	if !ok {
-		d.reason = ReasonRefundUnknown
-		return false, w.moveRefund(ctx, c, r, TriggerAttend, d.own())
-	}
-	r.NextActionAt = hyperlocal.Instant(w.now.Add(gap))
-	w.saveRefund(r)
-	if w.lazy || w.s.Payments == nil {
-		return false, nil
-	}
-	if r.State == RefundRequested {
-		// The reference makes it the same operation, however often it is begun.
-		w.ask(c, hyperlocal.VerbRefund, r.Amount, r.ID, d, func(op hyperlocal.PaymentOperation) { r.Operation = op.ID })
-		return false, nil
-	}
-	return r.Operation != "", nil
-}
-
-// lookUp applies what the payment context knows about refunds, should its word not have
-// reached the order.
-func (s *Service) lookUp(ctx context.Context, k Key, operations []string) error {
-	if len(operations) == 0 {
-		return nil
-	}
-	facts, err := s.Payments.Status(ctx, k.Tenant, operations...)
-	if err != nil {
-		return err
-	}
-	settled := facts[:0]
-	for _, f := range facts {
-		if f.Outcome == hyperlocal.OutcomeSucceeded || f.Outcome == hyperlocal.OutcomeDeclined {
-			settled = append(settled, f)
-		}
-	}
-	if len(settled) == 0 {
-		return nil
-	}
-	return s.Tx.WithinTx(ctx, func(ctx context.Context) error {
-		if err := s.LockOwners(ctx, hyperlocal.TenantRef{Tenant: k.Tenant, Ref: k.ID.Ref()}); err != nil {
-			return err
-		}
-		return s.ApplyPayment(ctx, settled...)
-	})
 }

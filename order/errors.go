@@ -17,6 +17,8 @@ var (
 		"a payment for this order is under way; wait for its outcome")
 	ErrRefundTooMuch = hyperlocal.NewError(hyperlocal.CodePrecondition, "order/refund_exceeds",
 		"the refund is more than what is left refundable")
+	ErrRefundDeclined = hyperlocal.NewError(hyperlocal.CodePrecondition, "order/refund_declined",
+		"the gateway has declined this refund for good; close it and make another")
 	ErrReturnTooMuch = hyperlocal.NewError(hyperlocal.CodePrecondition, "order/return_exceeds",
 		"more units are given back than were sold and not yet returned")
 	ErrNotConfigured = hyperlocal.NewError(hyperlocal.CodePrecondition, "order/not_configured",

@@ -27,7 +27,7 @@ func (s *Service) Export(ctx context.Context, w io.Writer, tenant hyperlocal.Ten
 	}
 	lines := json.NewEncoder(w)
 	for {
-		page, err := s.Store.List(ctx, tenant, Filter{}, hyperlocal.PageRequest{Limit: hyperlocal.MaxPageLimit, Cursor: since})
+		page, err := s.config.Store.List(ctx, tenant, Filter{}, hyperlocal.PageRequest{Limit: hyperlocal.MaxPageLimit, Cursor: since})
 		if err != nil {
 			return since, err
 		}
@@ -48,11 +48,11 @@ func (s *Service) exportPage(ctx context.Context, lines *json.Encoder, tenant hy
 	for i := range listed {
 		ids[i] = listed[i].ID
 	}
-	whole, err := s.Store.Get(ctx, tenant, ids...)
+	whole, err := s.config.Store.Get(ctx, tenant, ids...)
 	if err != nil {
 		return err
 	}
-	refunds, err := s.Store.Refunds(ctx, tenant, ids...)
+	refunds, err := s.config.Store.Refunds(ctx, tenant, ids...)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (s *Service) allHistory(ctx context.Context, tenant hyperlocal.TenantID, id
 	var all []HistoryEntry
 	request := hyperlocal.PageRequest{Limit: hyperlocal.MaxPageLimit}
 	for {
-		page, err := s.Store.History(ctx, tenant, id, request)
+		page, err := s.config.Store.History(ctx, tenant, id, request)
 		if err != nil {
 			return nil, err
 		}

@@ -25,7 +25,7 @@ func (s *Service) LockOwners(ctx context.Context, owners ...hyperlocal.TenantRef
 	if len(keys) == 0 {
 		return nil
 	}
-	locked, err := s.Store.Lock(ctx, keys)
+	locked, err := s.config.Store.Lock(ctx, keys)
 	if err != nil {
 		return err
 	}
@@ -48,15 +48,20 @@ func ownerKey(tenant hyperlocal.TenantID, ref hyperlocal.Ref) (Key, error) {
 }
 
 // ApplyPayment brings what became known about payments into the orders, in the transaction
-// of ctx, which has locked them with LockOwners, or in one of its own. Amounts are the fact's totals; what was
-// captured and refunded never falls. A fact that is late, repeated or for a state in which
-// it means nothing is recorded in the history (machine "fact") and changes nothing else:
-// that is success.
+// of ctx or in one of its own. In a transaction of the caller, be it a host's, the caller has
+// locked the orders with LockOwners before it locked anything of a higher rank; if not, a
+// change that comes between makes the transaction fail with code conflict.
 //
-// What follows happens in the same transaction: the order is confirmed; an expired one is
+// Amounts are the fact's totals; what was captured and refunded never falls. A fact that is
+// late, repeated or for a state in which it means nothing is recorded in the history (machine
+// "fact") and changes nothing else: that is success.
+//
+// What follows is decided in the same transaction: the order is confirmed; an expired one is
 // confirmed when its stock can be had again and nothing that it spent went back (see
-// [Returner]); else, and for a cancelled one, the money is let go of or given back, as is
-// what exceeds the total.
+// [Returner]); else, and for a cancelled one, the money is to be let go of or given back, as
+// is what exceeds the total. A fact can always be recorded: nothing is asked of the payment
+// context here, which may refuse. Captures, voids and refunds that follow are due at once,
+// and Config.Wake is called for the worker that asks for them.
 //
 // Errors: ErrNotFound for an order that does not exist; code invalid for another currency
 // than the order's. They mean a defect, since the payment context has compared all of it.
@@ -73,8 +78,9 @@ func (s *Service) ApplyPayment(ctx context.Context, facts ...hyperlocal.PaymentF
 		keys[i] = k
 	}
 	alone := !hyperlocal.InTx(ctx)
-	return s.Tx.WithinTx(ctx, func(ctx context.Context) error {
-		w := s.newWork(s.Clock.Now())
+	return s.config.Tx.WithinTx(ctx, func(ctx context.Context) error {
+		w := s.newWork(s.config.Clock.Now())
+		w.later = true
 		take := w.read
 		if alone { // nobody can have locked them
 			take = w.lockOnce
@@ -126,7 +132,7 @@ func (w *work) read(ctx context.Context, keys []Key) error {
 		ids[k.Tenant] = append(ids[k.Tenant], k.ID)
 	}
 	for _, t := range tenants {
-		found, err := w.s.Store.Get(ctx, t, ids[t]...)
+		found, err := w.s.config.Store.Get(ctx, t, ids[t]...)
 		if err != nil {
 			return err
 		}
@@ -280,14 +286,15 @@ func (w *work) follow(ctx context.Context, c *change, f *hyperlocal.PaymentFact,
 		if err != nil || confirmed {
 			return err
 		}
-		return w.refuse(ctx, c, f, more, held, d)
+		return w.refuse(ctx, c, more, d)
 	case c.o.State == Cancelled && (more.Sign() > 0 || held):
-		return w.refuse(ctx, c, f, more, held, d)
+		return w.refuse(ctx, c, more, d)
 	case f.Verb == hyperlocal.VerbCapture && f.Outcome == hyperlocal.OutcomeDeclined:
 		// Sold, and the money that was held for it cannot be had: a person has to decide.
-		if c.o.PaymentStatus == PaymentAuthorized && w.s.states.Can(c.o.State, TriggerAttend, "", &c.o) {
-			d.reason = ReasonCaptureFailed
-			return w.fire(ctx, c, TriggerAttend, d.own())
+		if c.o.PaymentStatus == PaymentAuthorized {
+			if err := w.uncaptured(ctx, c, d); err != nil {
+				return err
+			}
 		}
 	case f.Verb == hyperlocal.VerbVoid && f.Outcome == hyperlocal.OutcomeDeclined && w.s.states.Terminal(c.o.State):
 		c.set("", time.Time{}) // it will lapse by itself
@@ -295,42 +302,9 @@ func (w *work) follow(ctx context.Context, c *change, f *hyperlocal.PaymentFact,
 	return w.trim(ctx, c, before, d)
 }
 
-// revive confirms an expired order whose money came late, if its stock can be had again.
-func (w *work) revive(ctx context.Context, c *change, d doer) (bool, error) {
-	if !w.s.states.Can(Expired, TriggerLateCapture, "", &c.o) {
-		return false, nil
-	}
-	// The points of the placement are the member's again and may be spent: the order would be
-	// confirmed at a price that nobody has paid.
-	if w.s.spentBack(&c.o) {
-		return false, nil
-	}
-	if items := demand(&c.o); len(items) > 0 {
-		if w.s.Stock == nil {
-			return false, nil
-		}
-		decision, err := w.s.Stock.Decide(ctx, []hyperlocal.Placement{{
-			Tenant: c.o.Tenant, Order: c.o.ID.Ref(), Merchant: c.o.Merchant, Customer: c.o.Customer, Total: c.o.Total,
-			At: d.at, Actor: d.actor, Items: items,
-		}})
-		if err != nil {
-			return false, err
-		}
-		if decision.Check(0) != nil {
-			return false, nil
-		}
-		decision.Take(0)
-		w.applies = append(w.applies, decision)
-	}
-	d.reason = ReasonLateCapture
-	return true, w.fire(ctx, c, TriggerLateCapture, d.own())
-}
-
-// refuse gives back money that came for an order that has ended.
-func (w *work) refuse(ctx context.Context, c *change, f *hyperlocal.PaymentFact, more hyperlocal.Money, held bool, d doer) error {
-	if held && f.Amount.Sign() > 0 {
-		w.ask(c, hyperlocal.VerbVoid, f.Amount, voidReference(&c.o), d, nil)
-	}
+// refuse gives back money that came for an order that has ended. Money that is only held is
+// let go of by TimerVoid, which the change has armed.
+func (w *work) refuse(ctx context.Context, c *change, more hyperlocal.Money, d doer) error {
 	// At most what just came: an earlier payment has its own refund.
 	if left := c.refundable(); left.Amount() < more.Amount() {
 		more = left

@@ -13,5 +13,5 @@ func (s *Service) History(ctx context.Context, tenant hyperlocal.TenantID, id ID
 	if err := problem(tenant.Validate(), checkID(id)); err != nil {
 		return hyperlocal.Page[HistoryEntry]{}, err
 	}
-	return s.Store.History(ctx, tenant, id, p)
+	return s.config.Store.History(ctx, tenant, id, p)
 }

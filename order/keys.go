@@ -73,7 +73,7 @@ func claimKeys[T any](ctx context.Context, s *Service, items []T, of func(*T) *a
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	claims, err := s.Idempotency.Claim(ctx, keys)
+	claims, err := s.config.Idempotency.Claim(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -109,14 +109,14 @@ func (s *Service) settleKeys(ctx context.Context, mine []*answer) error {
 		results = append(results, raw)
 	}
 	if len(complete) > 0 {
-		if err := s.Idempotency.Complete(ctx, complete, results); err != nil {
+		if err := s.config.Idempotency.Complete(ctx, complete, results); err != nil {
 			return err
 		}
 	}
 	if len(free) == 0 {
 		return nil
 	}
-	return s.Idempotency.Free(ctx, free)
+	return s.config.Idempotency.Free(ctx, free)
 }
 
 // remember stores the result of one command, if it has a key.
@@ -128,7 +128,7 @@ func (s *Service) remember(ctx context.Context, key hyperlocal.IdempotencyKey, r
 	if err != nil {
 		return err
 	}
-	return s.Idempotency.Complete(ctx, []hyperlocal.IdempotencyKey{key}, []json.RawMessage{raw})
+	return s.config.Idempotency.Complete(ctx, []hyperlocal.IdempotencyKey{key}, []json.RawMessage{raw})
 }
 
 // decode reads a stored result.

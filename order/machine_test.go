@@ -84,6 +84,8 @@ func TestNoTriggerIsAmbiguous(t *testing.T) {
 	}
 }
 
+var penny, _ = hyperlocal.NewMoney(1, "GBP")
+
 // everyOrder calls fn with everything that the guards of an order can tell apart.
 func everyOrder(fn func(*Order)) {
 	for _, s := range allStates {
@@ -91,10 +93,11 @@ func everyOrder(fn func(*Order)) {
 			for _, f := range allFulfilments {
 				resume := []State{""}
 				if s == NeedsAttention {
-					resume = attended()
+					resume = append(attended(), Completed)
 				}
 				for _, r := range resume {
 					fn(&Order{State: s, PaymentStatus: p, Fulfilment: f, ResumeState: r})
+					fn(&Order{State: s, PaymentStatus: p, Fulfilment: f, ResumeState: r, Authorized: penny})
 				}
 			}
 		}
@@ -146,8 +149,8 @@ func TestNextActionIsTotal(t *testing.T) {
 		switch {
 		case !slices.Contains(terminal, o.State) && (timer == "" || at.Before(o.UpdatedAt)):
 			t.Errorf("%s and %s: %q at %s", o.State, o.PaymentStatus, timer, at)
-		case slices.Contains(terminal, o.State) && timer != "" && o.PaymentStatus != PaymentAuthorized:
-			t.Errorf("%s and %s is over, but %q is due", o.State, o.PaymentStatus, timer)
+		case slices.Contains(terminal, o.State) && (timer != "") != (o.Authorized.Sign() > 0):
+			t.Errorf("%s and %s is over, %s are held, and %q is due", o.State, o.PaymentStatus, o.Authorized, timer)
 		case timer == "" && !at.IsZero():
 			t.Errorf("%s and %s: a time without an action", o.State, o.PaymentStatus)
 		}

@@ -42,10 +42,10 @@ func (s *Service) quote(ctx context.Context, items []placing) error {
 	}
 	offers := make(map[shop]map[hyperlocal.Ref]Offer)
 	for _, at := range shops {
-		if s.Offers == nil {
+		if s.config.Offers == nil {
 			continue
 		}
-		answers, err := s.Offers.Offers(ctx, at.tenant, at.merchant, wanted[at])
+		answers, err := s.config.Offers.Offers(ctx, at.tenant, at.merchant, wanted[at])
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (s *Service) quote(ctx context.Context, items []placing) error {
 			if p.err != nil || p.lines[k].UnitPrice != (hyperlocal.Money{}) {
 				continue
 			}
-			if s.Offers == nil {
+			if s.config.Offers == nil {
 				p.err = ErrNotConfigured.With("missing", "offers")
 				continue
 			}

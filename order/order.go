@@ -145,11 +145,26 @@ type Order struct {
 }
 
 // PaymentChoice is how a shopper chose to pay. Method is the gateway's token, never a card
-// number; erasing the customer clears it.
+// number; erasing the customer clears both, and the clock charges nobody whose choice is gone.
 type PaymentChoice struct {
-	Gateway   string `json:"gateway,omitempty"`
+	Gateway   string `json:"gateway,omitempty"` // DefaultGateway when the shopper named none
 	Method    string `json:"method,omitempty"`
 	Authorize bool   `json:"authorize,omitempty"` // hold the money first, capture it later
+}
+
+// DefaultGateway stands in a [PaymentChoice] for whichever gateway is the default, so that a
+// choice that was made can be told from one that was erased.
+const DefaultGateway = "*"
+
+// known reports whether the choice says with what to charge without the shopper.
+func (c PaymentChoice) known() bool { return c.Gateway != "" }
+
+// gateway is what the payment context is told.
+func (c PaymentChoice) gateway() string {
+	if c.Gateway == DefaultGateway {
+		return ""
+	}
+	return c.Gateway
 }
 
 // Line is one line of an order. Amount = UnitPrice × Quantity / PriceQuantity, rounded once.

@@ -29,7 +29,7 @@ func (s *Service) Pay(ctx context.Context, c PayCommand) (PayResult, error) {
 	if err := c.validate(); err != nil {
 		return PayResult{}, err
 	}
-	if s.Payments == nil {
+	if s.config.Payments == nil {
 		return PayResult{}, ErrNotConfigured.With("missing", "payments")
 	}
 	digest, err := hyperlocal.Fingerprint(c.Order, c.Customer, c.Gateway, c.Method, c.Authorize, hyperlocal.Instant(c.At))
@@ -37,8 +37,8 @@ func (s *Service) Pay(ctx context.Context, c PayCommand) (PayResult, error) {
 		return PayResult{}, err
 	}
 	var result PayResult
-	err = s.Tx.WithinTx(ctx, func(ctx context.Context) (err error) {
-		result, err = s.newWork(s.Clock.Now()).pay(ctx, &c, keyOf(c.Tenant, c.Actor, "order.pay", c.Key, digest))
+	err = s.config.Tx.WithinTx(ctx, func(ctx context.Context) (err error) {
+		result, err = s.newWork(s.config.Clock.Now()).pay(ctx, &c, keyOf(c.Tenant, c.Actor, "order.pay", c.Key, digest))
 		return err
 	})
 	if err != nil {
@@ -70,19 +70,19 @@ func (s *Service) conclude(ctx context.Context, tenant hyperlocal.TenantID, r Pa
 		if !r.Replayed {
 			return r, nil
 		}
-		facts, err := s.Payments.Status(ctx, tenant, r.Operation)
+		facts, err := s.config.Payments.Status(ctx, tenant, r.Operation)
 		if err != nil || len(facts) != 1 {
 			return r, err
 		}
 		fact = facts[0]
-	} else if fact, err = s.Payments.Execute(ctx, tenant, r.Operation); err != nil {
+	} else if fact, err = s.config.Payments.Execute(ctx, tenant, r.Operation); err != nil {
 		return r, err
 	}
 	if r.Replayed && fact.Outcome == hyperlocal.OutcomeProcessing {
 		return PayResult{}, hyperlocal.ErrKeyInProgress
 	}
 	r.Outcome, r.Class, r.Code, r.Action = fact.Outcome, fact.Class, fact.Code, fact.Action
-	now, err := s.Store.Get(ctx, tenant, r.Order.ID)
+	now, err := s.config.Store.Get(ctx, tenant, r.Order.ID)
 	if err == nil && len(now) == 1 {
 		r.Order = now[0].summary()
 	}
@@ -98,7 +98,7 @@ type storedPay struct {
 // pay is the transaction that stores an attempt.
 func (w *work) pay(ctx context.Context, c *PayCommand, key hyperlocal.IdempotencyKey) (PayResult, error) {
 	if !key.IsZero() {
-		claims, err := w.s.Idempotency.Claim(ctx, []hyperlocal.IdempotencyKey{key})
+		claims, err := w.s.config.Idempotency.Claim(ctx, []hyperlocal.IdempotencyKey{key})
 		switch {
 		case err != nil:
 			return PayResult{}, err
@@ -152,19 +152,28 @@ func (w *work) attempt(ctx context.Context, c *change, choice PaymentChoice, d d
 	if due.Sign() <= 0 {
 		return ErrNothingDue
 	}
-	if o.Attempts >= w.s.Policy.MaxAttempts {
+	if o.Attempts >= w.s.config.Policy.MaxAttempts {
 		return ErrTooManyAttempts
 	}
 	if err := w.pass(ctx, c, TriggerBegin, PaymentCase{Order: o}, d); err != nil {
 		return err
 	}
 	o.Attempts++
+	if choice.Gateway == "" {
+		choice.Gateway = DefaultGateway
+	}
 	o.PaidWith = choice
 	verb := hyperlocal.VerbCharge
 	if choice.Authorize {
 		verb = hyperlocal.VerbAuthorize
 	}
-	w.ask(c, verb, due, attemptReference(o.Attempts), d, nil)
+	var refused func(context.Context) error
+	if d.unattended {
+		refused = func(ctx context.Context) error { // the shopper may still pay in another way
+			return w.pass(ctx, c, TriggerHard, PaymentCase{Order: o}, d)
+		}
+	}
+	w.ask(c, verb, due, attemptReference(o.Attempts), d, nil, refused)
 	return nil
 }
 
@@ -190,7 +199,11 @@ func (w *work) pass(ctx context.Context, c *change, trigger Trigger, v PaymentCa
 	}
 	c.o.PaymentStatus = row.To
 	w.note(c, "payment", trigger, string(from), string(row.To), d.actor, d.at, d.reason)
-	return w.emitNamed(ctx, c, row.Emits, d.actor, d.at, d.reason)
+	if err := w.emitNamed(ctx, c, row.Emits, d.actor, d.at, d.reason); err != nil {
+		w.broken = err
+		return err
+	}
+	return nil
 }
 
 const attemptPrefix = "attempt/"
@@ -205,17 +218,18 @@ func isAttempt(reference string, n int) bool {
 }
 
 // retryAt says when the system charges again after a decline, and false if it does not: the
-// class is hard, the schedule has ended, or the deadline comes first.
+// class is hard, the schedule has ended, the deadline comes first, or the choice of the shopper
+// was erased.
 func (s *Service) retryAt(o *Order, f *hyperlocal.PaymentFact, now time.Time) (time.Time, bool) {
-	if o.State != AwaitingPayment || o.Attempts >= s.Policy.MaxAttempts {
+	if o.State != AwaitingPayment || o.Attempts >= s.config.Policy.MaxAttempts || !o.PaidWith.known() {
 		return time.Time{}, false
 	}
-	gap, ok := s.Policy.Retry[f.Class].Next(o.Attempts, spread(f.Operation))
+	gap, ok := s.config.Policy.Retry[f.Class].Next(o.Attempts, spread(f.Operation))
 	if !ok {
 		return time.Time{}, false
 	}
 	at := now.Add(max(gap, f.RetryAfter))
-	return at, at.Before(o.CreatedAt.Add(s.Policy.PaymentWithin))
+	return at, at.Before(o.CreatedAt.Add(s.config.Policy.PaymentWithin))
 }
 
 // spread turns an id into a number for jitter: random enough to keep retries apart, and the

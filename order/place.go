@@ -45,25 +45,25 @@ func (s *Service) PlaceMany(ctx context.Context, commands []PlaceCommand) ([]Pla
 		return nil, err
 	}
 	for i := range items {
-		items[i].draft(s.Policy.Rounding)
+		items[i].draft(s.config.Policy.Rounding)
 	}
 	shareKeys(items, placingAnswer)
 
 	var results []PlaceResult
 	err := again(ctx, func() error {
-		return s.Tx.WithinTx(ctx, func(ctx context.Context) error {
-			b := placement{s: s, items: slices.Clone(items), now: s.Clock.Now()}
+		return s.config.Tx.WithinTx(ctx, func(ctx context.Context) error {
+			b := placement{s: s, items: slices.Clone(items), now: s.config.Clock.Now()}
 			if err := b.run(ctx); err != nil {
 				return err
 			}
 			results = b.results()
-			return s.Hook(ctx, "place.before_commit")
+			return s.config.Hook(ctx, "place.before_commit")
 		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Hook(ctx, "place.after_commit"); err != nil {
+	if err := s.config.Hook(ctx, "place.after_commit"); err != nil {
 		return nil, err
 	}
 	return results, nil
@@ -162,6 +162,9 @@ type placement struct {
 	history []HistoryEntry
 	events  []hyperlocal.Envelope
 	claimed []*answer // those whose keys are ours
+
+	stock  hyperlocal.Decision // of the stock alone; nil if no line needs any
+	leaves []stockMove         // of orders that need nobody's consent: their stock leaves at once
 }
 
 // run takes the steps in the lock order: keys, then what the participants lock.
@@ -196,7 +199,7 @@ func (b *placement) findExternal(ctx context.Context) error {
 		refs[t] = append(refs[t], p.command.External)
 	}
 	for _, t := range tenants {
-		found, err := b.s.Store.ByExternal(ctx, t, refs[t]...)
+		found, err := b.s.config.Store.ByExternal(ctx, t, refs[t]...)
 		if err != nil {
 			return err
 		}
@@ -261,6 +264,9 @@ func (b *placement) decide(ctx context.Context) ([]hyperlocal.Decision, error) {
 		if err != nil {
 			return nil, err
 		}
+		if part.stock {
+			b.stock = d
+		}
 		decisions = append(decisions, d)
 	}
 	external := make(map[hyperlocal.TenantRef]*Order)
@@ -277,9 +283,24 @@ func (b *placement) decide(ctx context.Context) ([]hyperlocal.Decision, error) {
 		if err := b.create(ctx, p); err != nil {
 			return nil, err
 		}
+		b.leave(p, k)
 		external[name] = &p.order
 	}
 	return decisions, nil
+}
+
+// leave lets the stock of item k go if its order has passed the stage for that already, as
+// one that nobody has to pay for may have.
+func (b *placement) leave(p *placing, k int) {
+	c := change{o: p.order}
+	if b.stock == nil || !c.stocked() || b.s.progress[c.o.State] < stage(b.s.config.Policy.CommitOn) {
+		return
+	}
+	if stock, ok := b.stock.(Leaver); ok {
+		stock.Leave(k)
+		return
+	}
+	b.leaves = append(b.leaves, c.move(doer{actor: p.command.Actor, at: c.o.PlacedAt}))
 }
 
 // grant takes item k from every participant, or from none.
@@ -297,7 +318,7 @@ func grant(decisions []hyperlocal.Decision, k int) error {
 
 // identify gives the order its id and times.
 func (b *placement) identify(p *placing) {
-	p.order.ID = ID(b.s.IDs.NewID())
+	p.order.ID = ID(b.s.config.IDs.NewID())
 	p.order.CreatedAt, p.order.UpdatedAt, p.order.PlacedAt = b.now, b.now, b.now
 	if at := p.command.At; !at.IsZero() {
 		p.order.PlacedAt = hyperlocal.Instant(at)
@@ -328,7 +349,7 @@ func demand(o *Order) []hyperlocal.ItemQuantity {
 
 // able refuses what no participant would look at: it would be given away for nothing.
 func (s *Service) able(ask *hyperlocal.Placement) error {
-	if len(ask.Items) > 0 && s.Stock == nil {
+	if len(ask.Items) > 0 && s.config.Stock == nil {
 		return ErrNotConfigured.With("missing", "stock")
 	}
 	for _, spend := range ask.Spend {
@@ -348,7 +369,7 @@ func (s *Service) able(ask *hyperlocal.Placement) error {
 // create gives a granted order its number and its first state.
 func (b *placement) create(ctx context.Context, p *placing) error {
 	o, actor := &p.order, p.command.Actor
-	o.Number = newNumber(b.s.IDs, o.PlacedAt)
+	o.Number = newNumber(b.s.config.IDs, o.PlacedAt)
 	o.Version = 1
 	o.Spent = append([]hyperlocal.Spend(nil), p.command.Spend...)
 	o.State, o.PaymentStatus = Placed, PaymentNoneDue
@@ -362,7 +383,7 @@ func (b *placement) create(ctx context.Context, p *placing) error {
 	events := 0
 	emit := func(ev hyperlocal.Event) error {
 		events++
-		e, err := hyperlocal.NewEnvelope(ctx, b.s.IDs, b.now, o.Tenant, actor, o.ID.Ref(), o.Version, events, ev)
+		e, err := hyperlocal.NewEnvelope(ctx, b.s.config.IDs, b.now, o.Tenant, actor, o.ID.Ref(), o.Version, events, ev)
 		b.events = append(b.events, e)
 		return err
 	}
@@ -379,7 +400,7 @@ func (b *placement) create(ctx context.Context, p *placing) error {
 		return err
 	}
 	o.State = row.To
-	timer, at := nextAction(b.s.Table, o, b.s.Policy, b.now)
+	timer, at := nextAction(b.s.config.Table, o, b.s.config.Policy, b.now)
 	o.NextAction, o.NextActionAt = string(timer), at
 	c.o = *o
 	for _, name := range row.Emits {
@@ -392,7 +413,7 @@ func (b *placement) create(ctx context.Context, p *placing) error {
 		}
 	}
 	b.history = append(b.history, HistoryEntry{
-		ID: b.s.IDs.NewID(), Tenant: o.Tenant, Order: o.ID, Version: o.Version, N: 1, Machine: "state",
+		ID: b.s.config.IDs.NewID(), Tenant: o.Tenant, Order: o.ID, Version: o.Version, N: 1, Machine: "state",
 		Trigger: string(trigger), From: string(Placed), To: string(o.State), Actor: actor, At: o.PlacedAt,
 	})
 	b.orders = append(b.orders, *o)
@@ -412,13 +433,13 @@ func eventLines(lines []Line) []EventLine {
 // write queues everything that was granted and settles the keys.
 func (b *placement) write(ctx context.Context, decisions []hyperlocal.Decision) error {
 	if len(b.orders) > 0 {
-		if err := b.s.Store.Insert(ctx, b.orders); err != nil {
+		if err := b.s.config.Store.Insert(ctx, b.orders); err != nil {
 			return err
 		}
-		if err := b.s.Store.AppendHistory(ctx, b.history); err != nil {
+		if err := b.s.config.Store.AppendHistory(ctx, b.history); err != nil {
 			return err
 		}
-		if err := b.s.Outbox.Append(ctx, b.events...); err != nil {
+		if err := b.s.config.Outbox.Append(ctx, b.events...); err != nil {
 			return err
 		}
 		for _, d := range decisions {
@@ -426,7 +447,12 @@ func (b *placement) write(ctx context.Context, decisions []hyperlocal.Decision) 
 				return err
 			}
 		}
-		hyperlocal.AfterCommit(ctx, b.s.Wake)
+		for _, g := range grouped(b.leaves) {
+			if err := b.s.config.Stock.CommitReserved(ctx, g.at, g.actor, g.owners...); err != nil {
+				return err
+			}
+		}
+		hyperlocal.AfterCommit(ctx, b.s.config.Wake)
 	}
 	return b.s.settleKeys(ctx, b.claimed)
 }

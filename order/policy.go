@@ -14,7 +14,8 @@ type Policy struct {
 	// PaymentWithin is the time to pay, counted from the recording of the order: 30 minutes.
 	PaymentWithin time.Duration
 	// SettleWithin is how long after that deadline an outcome that nobody knows is looked up
-	// before a person is asked: 24 hours.
+	// before a person is asked: 24 hours. So long, too, a completed order may wait for money
+	// that is held for it.
 	SettleWithin time.Duration
 	// LookupEvery is the gap between lookups, and between looks at money that is held for
 	// nothing: 10 minutes.
@@ -138,13 +139,17 @@ func (p Policy) Validate() error {
 	if p.Rounding > hyperlocal.RoundCeil {
 		say("rounding", "choose one of the rounding modes of the root package")
 	}
+	schedule := func(field string, b hyperlocal.Backoff) {
+		if b.MaxAttempts > 1 && b.Base <= 0 || b.Base < 0 || b.Max < b.Base || b.Jitter < 0 || b.Jitter > 100 {
+			say(field, "a schedule grows from a positive base to its maximum, with a jitter of 0 to 100 percent")
+		}
+	}
+	schedule("refund_retry", p.RefundRetry)
 	for class, b := range p.Retry {
 		if class == hyperlocal.DeclineHard || class == hyperlocal.DeclineInvalid {
 			say("retry", "a hard decline is never retried: "+string(class))
 		}
-		if b.Base < 0 || b.Max < b.Base || b.Jitter < 0 || b.Jitter > 100 {
-			say("retry", "a schedule grows from its base to its maximum, with a jitter of 0 to 100 percent")
-		}
+		schedule("retry", b)
 	}
 	return errors.Join(wrong...)
 }

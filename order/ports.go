@@ -79,6 +79,15 @@ type Stock interface {
 	Return(ctx context.Context, returns ...hyperlocal.StockReturn) error
 }
 
+// Leaver is an optional ability of what a Stock decides, for a policy that commits on confirm:
+// what was taken for item i leaves the shelf with the placement, because its order needs no
+// payment. It is called right after Take(i). Without it CommitReserved is called after Apply,
+// when participants of a higher rank hold their locks already, so the stock may lock nothing
+// that it has not locked in Decide.
+type Leaver interface {
+	Leave(i int)
+}
+
 // Spender is an optional ability of a participant: it names the kinds of Spend that it
 // handles, so that a placement that would spend something nobody looks at is refused. A
 // participant without it may handle any kind.
@@ -103,7 +112,10 @@ type Returner interface {
 // Payments is what an order needs of payment. *payment.Service satisfies it.
 type Payments interface {
 	// Begin stores operations in the transaction of ctx, to be executed by Execute or, if
-	// nobody does so in time, by the payment worker.
+	// nobody does so in time, by the payment worker. A reference that exists is answered with
+	// its operation. If one command is refused none is stored, and the transaction can go on:
+	// codes invalid, not_found, already_exists, precondition, exhausted, and conflict but for
+	// tx/retry.
 	Begin(ctx context.Context, commands ...hyperlocal.PaymentCommand) ([]hyperlocal.PaymentOperation, error)
 	// Execute asks the gateway, outside any transaction, and records the fact in a
 	// transaction of its own, which calls back into the order (see Service.ApplyPayment).

@@ -38,7 +38,7 @@ func (c *change) promised() int64 {
 // newRefund records a refund within a credit and notes the gateway operation for its money.
 func (w *work) newRefund(ctx context.Context, credit *Credit, c *change, amount hyperlocal.Money, items []RefundItem, d doer) error {
 	r := Refund{
-		ID: w.s.IDs.NewID(), Tenant: c.o.Tenant, Order: c.o.ID, Credit: credit.ID, Amount: amount, State: RefundRequested,
+		ID: w.s.config.IDs.NewID(), Tenant: c.o.Tenant, Order: c.o.ID, Credit: credit.ID, Amount: amount, State: RefundRequested,
 		Reason: credit.Reason, Items: items, Version: 1, CreatedAt: w.now, EffectiveAt: credit.EffectiveAt,
 	}
 	machine := "refund/" + r.ID
@@ -69,17 +69,18 @@ func (w *work) newRefund(ctx context.Context, credit *Credit, c *change, amount 
 // askRefund notes the operation of a new refund. The worker looks after it in any case.
 func (w *work) askRefund(credit *Credit, at int, c *change, d doer) {
 	r := &credit.Refunds[at]
-	r.NextActionAt = hyperlocal.Instant(w.now.Add(w.s.Policy.ExecuteWithin))
+	r.NextActionAt = hyperlocal.Instant(w.now.Add(w.s.config.Policy.ExecuteWithin))
 	if d.unattended {
 		r.NextActionAt = w.now // nobody waits for the answer
 		w.sooner = true
 	}
-	if w.lazy {
-		return
+	var refused func(context.Context) error
+	if d.unattended {
+		refused = seenToLater // the refund is requested; RunDue asks again, and in the end a person
 	}
 	w.ask(c, hyperlocal.VerbRefund, r.Amount, r.ID, d, func(op hyperlocal.PaymentOperation) {
 		credit.Refunds[at].Operation = op.ID
-	})
+	}, refused)
 }
 
 // refundRest gives back all captured money of an order that has ended.
@@ -94,7 +95,7 @@ func (w *work) refundRest(ctx context.Context, c *change, reason string, d doer)
 // refundSome gives money of one order back on the service's own account.
 func (w *work) refundSome(ctx context.Context, c *change, amount hyperlocal.Money, reason string, d doer) error {
 	credit := &Credit{
-		ID: w.s.IDs.NewID(), Tenant: c.o.Tenant, Merchant: c.o.Merchant, Customer: c.o.Customer, Reason: reason,
+		ID: w.s.config.IDs.NewID(), Tenant: c.o.Tenant, Merchant: c.o.Merchant, Customer: c.o.Customer, Reason: reason,
 		EffectiveAt: hyperlocal.Instant(d.at), CreatedAt: w.now,
 	}
 	d.reason, d.unattended = reason, true
@@ -160,7 +161,7 @@ func (w *work) armRefund(r *Refund) {
 		r.NextActionAt = time.Time{}
 		return
 	}
-	r.NextActionAt = hyperlocal.Instant(w.now.Add(alarm.After(w.s.Policy)))
+	r.NextActionAt = hyperlocal.Instant(w.now.Add(alarm.After(w.s.config.Policy)))
 	w.sooner = true
 }
 

@@ -26,7 +26,9 @@ type RefundDecision struct {
 // a refund for good is not asked again under the same refund: close it and make another.
 //
 // Errors: ErrNotFound, ErrRefundNotFound, ErrNotAllowed (naming the refund's state),
-// ErrActor, ErrRefundTooMuch when the amount of a failed refund has been given back otherwise.
+// ErrActor, ErrRefundTooMuch when the amount of a failed refund has been given back otherwise,
+// ErrRefundDeclined when the gateway has declined it for good, and what the payment context
+// refuses. Nothing has changed then.
 func (s *Service) ResolveRefund(ctx context.Context, d RefundDecision) (Refund, error) {
 	if err := problem(
 		d.Tenant.Validate(),
@@ -42,8 +44,8 @@ func (s *Service) ResolveRefund(ctx context.Context, d RefundDecision) (Refund, 
 		refund Refund
 		asked  []hyperlocal.PaymentOperation
 	)
-	err := s.Tx.WithinTx(ctx, func(ctx context.Context) error {
-		w := s.newWork(s.Clock.Now())
+	err := s.config.Tx.WithinTx(ctx, func(ctx context.Context) error {
+		w := s.newWork(s.config.Clock.Now())
 		r, err := w.resolveRefund(ctx, &d)
 		if err != nil {
 			return err
@@ -52,13 +54,16 @@ func (s *Service) ResolveRefund(ctx context.Context, d RefundDecision) (Refund, 
 			return err
 		}
 		refund, asked = *r, w.asked
-		return nil
+		return s.refuseDeclined(ctx, asked)
 	})
-	if err != nil || len(asked) == 0 {
-		return refund, err
+	if err != nil {
+		return Refund{}, err
+	}
+	if len(asked) == 0 {
+		return refund, nil
 	}
 	s.execute(ctx, asked)
-	if all, err := s.Store.Refunds(ctx, d.Tenant, d.Order); err == nil {
+	if all, err := s.config.Store.Refunds(ctx, d.Tenant, d.Order); err == nil {
 		for _, r := range all {
 			if r.ID == refund.ID {
 				refund = r
@@ -66,6 +71,23 @@ func (s *Service) ResolveRefund(ctx context.Context, d RefundDecision) (Refund, 
 		}
 	}
 	return refund, nil
+}
+
+// refuseDeclined refuses a retry that the payment context has answered with the operation of
+// before, declined for good: nobody would ever ask the gateway.
+func (s *Service) refuseDeclined(ctx context.Context, asked []hyperlocal.PaymentOperation) error {
+	for _, op := range asked {
+		facts, err := s.config.Payments.Status(ctx, op.Tenant, op.ID)
+		if err != nil {
+			return err
+		}
+		for _, f := range facts {
+			if f.Outcome == hyperlocal.OutcomeDeclined {
+				return ErrRefundDeclined.With("refund", op.Reference).With("class", f.Class)
+			}
+		}
+	}
+	return nil
 }
 
 func (w *work) resolveRefund(ctx context.Context, d *RefundDecision) (*Refund, error) {
@@ -102,8 +124,8 @@ func (w *work) resolveRefund(ctx context.Context, d *RefundDecision) (*Refund, e
 		}
 		if d.Retry {
 			r.Attempts = 0
-			if w.s.Payments != nil {
-				w.ask(c, hyperlocal.VerbRefund, r.Amount, r.ID, who, func(op hyperlocal.PaymentOperation) { r.Operation = op.ID })
+			if w.s.config.Payments != nil {
+				w.ask(c, hyperlocal.VerbRefund, r.Amount, r.ID, who, func(op hyperlocal.PaymentOperation) { r.Operation = op.ID }, nil)
 			}
 		}
 		return r, nil

@@ -49,7 +49,7 @@ func WithTable(t StateTable) ConfigOption { return func(c *Config) { c.Table = t
 // clock that never leaves one without a next action. It is safe for concurrent use and keeps
 // nothing between calls.
 type Service struct {
-	Config
+	config   Config
 	states   *Machine[State, *Order]
 	payment  *Machine[PaymentStatus, PaymentCase]
 	refund   *Machine[RefundState, RefundCase]
@@ -96,7 +96,7 @@ func New(c Config, options ...ConfigOption) (*Service, error) {
 		c.Hook = func(context.Context, string) error { return nil }
 	}
 	c.Policy = c.Policy.WithDefaults()
-	s := &Service{Config: c}
+	s := &Service{config: c}
 	wrong = append(wrong, c.Policy.Validate(), s.build(), s.gather(),
 		hyperlocal.SameScope(c.Store, c.Tx, c.Outbox, c.Idempotency, c.Stock, c.Payments, c.Journal))
 	if err := errors.Join(wrong...); err != nil {
@@ -108,19 +108,19 @@ func New(c Config, options ...ConfigOption) (*Service, error) {
 // build makes the machines.
 func (s *Service) build() error {
 	var errs [3]error
-	s.states, errs[0] = NewMachine(s.Table)
+	s.states, errs[0] = NewMachine(s.config.Table)
 	s.payment, errs[1] = NewMachine(DefaultPaymentTable())
 	s.refund, errs[2] = NewMachine(DefaultRefundTable())
-	s.progress = progressTable(s.Table)
+	s.progress = progressTable(s.config.Table)
 	return errors.Join(errs[:]...)
 }
 
 // gather sorts the participants into the lock order.
 func (s *Service) gather() error {
-	if s.Stock != nil {
-		s.parts = append(s.parts, participant{s.Stock, true})
+	if s.config.Stock != nil {
+		s.parts = append(s.parts, participant{s.config.Stock, true})
 	}
-	for _, p := range s.Participants {
+	for _, p := range s.config.Participants {
 		if missing(p) {
 			return hyperlocal.Invalid("order", "participants", "a participant is nil")
 		}
@@ -176,7 +176,7 @@ func (s *Service) progressOf(o *Order) int {
 
 // TxScope implements hyperlocal.Scoped when the store does.
 func (s *Service) TxScope() hyperlocal.Scope {
-	if scoped, ok := s.Store.(hyperlocal.Scoped); ok {
+	if scoped, ok := s.config.Store.(hyperlocal.Scoped); ok {
 		return scoped.TxScope()
 	}
 	return nil
@@ -187,7 +187,7 @@ func (s *Service) Get(ctx context.Context, tenant hyperlocal.TenantID, id ID) (O
 	if err := problem(tenant.Validate(), checkID(id)); err != nil {
 		return Order{}, err
 	}
-	found, err := s.Store.Get(ctx, tenant, id)
+	found, err := s.config.Store.Get(ctx, tenant, id)
 	if err != nil {
 		return Order{}, err
 	}
@@ -204,7 +204,7 @@ func (s *Service) List(ctx context.Context, tenant hyperlocal.TenantID, f Filter
 		checkAt("placed_from", f.PlacedFrom), checkAt("placed_to", f.PlacedTo)); err != nil {
 		return hyperlocal.Page[Order]{}, err
 	}
-	return s.Store.List(ctx, tenant, f, p)
+	return s.config.Store.List(ctx, tenant, f, p)
 }
 
 // GetCredit returns a recorded credit; ErrRefundNotFound if there is none.
@@ -215,7 +215,7 @@ func (s *Service) GetCredit(ctx context.Context, tenant hyperlocal.TenantID, id 
 	if !hyperlocal.ValidID(id) {
 		return Credit{}, ErrRefundNotFound
 	}
-	c, ok, err := s.Store.GetCredit(ctx, tenant, id)
+	c, ok, err := s.config.Store.GetCredit(ctx, tenant, id)
 	if err == nil && !ok {
 		err = ErrRefundNotFound
 	}
@@ -227,11 +227,13 @@ func (s *Service) Refunds(ctx context.Context, tenant hyperlocal.TenantID, id ID
 	if err := problem(tenant.Validate(), checkID(id)); err != nil {
 		return nil, err
 	}
-	return s.Store.Refunds(ctx, tenant, id)
+	return s.config.Store.Refunds(ctx, tenant, id)
 }
 
 // Erase removes the personal data of a customer's orders and returns how many it touched.
-// The orders themselves stay: they are the books. ErrNotErasable if the store cannot.
+// The orders themselves stay: they are the books. Nobody is charged by the clock any more:
+// what was to be retried is due again, for the shopper to pay. ErrNotErasable if the store
+// cannot.
 func (s *Service) Erase(ctx context.Context, tenant hyperlocal.TenantID, subject hyperlocal.Ref) (int, error) {
 	if err := problem(tenant.Validate(), subject.Validate()); err != nil {
 		return 0, err
@@ -239,16 +241,54 @@ func (s *Service) Erase(ctx context.Context, tenant hyperlocal.TenantID, subject
 	if subject.IsZero() {
 		return 0, invalid("customer", "name the customer to erase")
 	}
-	e, ok := s.Store.(Eraser)
+	e, ok := s.config.Store.(Eraser)
 	if !ok {
 		return 0, ErrNotErasable
 	}
 	var n int
-	err := s.Tx.WithinTx(ctx, func(ctx context.Context) (err error) {
+	err := s.config.Tx.WithinTx(ctx, func(ctx context.Context) (err error) {
+		if err := s.dropRetries(ctx, tenant, subject); err != nil {
+			return err
+		}
 		n, err = e.Erase(ctx, tenant, subject)
 		return err
 	})
 	return n, err
+}
+
+// dropRetries ends the scheduled attempts of a customer's orders. One that is scheduled by a
+// payment under way finds no choice to charge with.
+func (s *Service) dropRetries(ctx context.Context, tenant hyperlocal.TenantID, customer hyperlocal.Ref) error {
+	var keys []Key
+	p := hyperlocal.PageRequest{}
+	for {
+		page, err := s.config.Store.List(ctx, tenant, Filter{Customer: customer, PaymentStatus: PaymentRetry}, p)
+		if err != nil {
+			return err
+		}
+		for i := range page.Items {
+			keys = append(keys, Key{tenant, page.Items[i].ID})
+		}
+		if p.Cursor = page.Next; p.Cursor == "" {
+			break
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	w := s.newWork(s.config.Clock.Now())
+	if err := w.lock(ctx, keys); err != nil {
+		return err
+	}
+	for _, c := range w.changes {
+		if c.o.PaymentStatus != PaymentRetry {
+			continue // it went on meanwhile
+		}
+		if err := w.pass(ctx, c, TriggerDrop, PaymentCase{Order: &c.o}, w.system("erased")); err != nil {
+			return err
+		}
+	}
+	return w.flush(ctx)
 }
 
 // summary is the answer that commands give.

@@ -47,7 +47,7 @@ const (
 	GuardUnderWay       Guard = "under_way"        // a payment is being made, or its outcome is unknown
 	GuardRetry          Guard = "retry"            // another attempt is scheduled
 	GuardNotWaiting     Guard = "not_waiting"      // it awaits a payment that it has, or does not need
-	GuardHeld           Guard = "held"             // money is authorized that nobody will capture
+	GuardHeld           Guard = "held"             // money is authorized and neither captured nor let go of
 	GuardHandedOverSelf Guard = "handed_over_self" // nobody would say so: digital, on the spot, a service
 	GuardHandedOver     Guard = "handed_over"      // somebody should have said so
 )
@@ -58,6 +58,8 @@ const (
 	TimerPaymentDeadline Timer = "payment_deadline" // expire
 	TimerPaymentRetry    Timer = "payment_retry"    // charge again
 	TimerPaymentWait     Timer = "payment_wait"     // look the outcome up; in the end ask a person
+	TimerCapture         Timer = "capture"          // capture the money that is held, before anything else
+	TimerUncaptured      Timer = "uncaptured"       // ask a person about money that is still held for a completed order
 	TimerVoid            Timer = "void"             // let go of money that is held for nothing
 	TimerAccept          Timer = "accept"           // cancel
 	TimerPrepare         Timer = "prepare"          // ask a person
@@ -185,10 +187,19 @@ func attentionRows() []Row[State] {
 			Actors: person, Timer: restTimer(s), Emits: []string{eventResolved},
 		})
 	}
+	// A completed order is over, but for money that was held for it and never captured.
+	back = append(back, Row[State]{
+		Trigger: TriggerResolve, From: []State{NeedsAttention}, To: Completed, Guard: CameFrom(Completed),
+		Actors: person, Emits: []string{eventResolved},
+	})
 	return slices.Concat([]Row[State]{
 		{
 			Trigger: TriggerAttend, From: attended(), To: NeedsAttention, Actors: person,
 			Timer: TimerRemind, Emits: []string{eventNeedsAttention},
+		},
+		{
+			Trigger: TriggerAttend, From: []State{Completed}, To: NeedsAttention, Guard: GuardHeld,
+			Actors: []string{ActorSystem}, Timer: TimerRemind, Emits: []string{eventNeedsAttention},
 		},
 		{
 			Trigger: TriggerLapse, From: []State{Ready}, To: NeedsAttention, Guard: GuardHandedOver,
@@ -229,6 +240,7 @@ func stateOverrides() []Override[State] {
 		{In: []State{AwaitingPayment}, When: GuardRetry, Timer: TimerPaymentRetry},
 		{In: []State{AwaitingPayment}, When: GuardNotWaiting, Timer: TimerSettle},
 		{In: []State{Cancelled, Expired}, When: GuardHeld, Timer: TimerVoid},
+		{In: []State{Completed}, When: GuardHeld, Timer: TimerUncaptured},
 	}
 }
 
@@ -250,11 +262,11 @@ func stateGuards() map[Guard]func(*Order) bool {
 		GuardNotUnderWay:    not(underWay),
 		GuardRetry:          is(PaymentRetry),
 		GuardNotWaiting:     is(PaymentNoneDue, PaymentAuthorized, PaymentPaid, PaymentPartRefunded, PaymentRefunded),
-		GuardHeld:           is(PaymentAuthorized),
+		GuardHeld:           func(o *Order) bool { return o.Authorized.Sign() > 0 },
 		GuardHandedOverSelf: self,
 		GuardHandedOver:     not(self),
 	}
-	for _, s := range attended() {
+	for _, s := range append(attended(), Completed) {
 		guards[CameFrom(s)] = func(o *Order) bool { return o.ResumeState == s }
 	}
 	return guards
@@ -266,6 +278,11 @@ func stateAlarms() []Alarm {
 		{Timer: TimerPaymentDeadline, After: func(p Policy) time.Duration { return p.PaymentWithin }, Trigger: TriggerExpire},
 		{Timer: TimerPaymentRetry, After: func(p Policy) time.Duration { return p.LookupEvery }},
 		{Timer: TimerPaymentWait, After: func(p Policy) time.Duration { return p.LookupEvery }},
+		{Timer: TimerCapture, After: func(Policy) time.Duration { return 0 }},
+		{
+			Timer: TimerUncaptured, After: func(p Policy) time.Duration { return p.SettleWithin },
+			Trigger: TriggerAttend, Reason: ReasonCaptureFailed,
+		},
 		{Timer: TimerVoid, After: func(Policy) time.Duration { return 0 }},
 		{
 			Timer: TimerAccept, After: func(p Policy) time.Duration { return p.AcceptWithin },

@@ -54,9 +54,10 @@ func earlier(a, b time.Time) time.Time {
 
 // arm sets the next action of a changed order.
 func (w *work) arm(c *change) {
-	moved := c.o.State != c.was.State || c.o.PaymentStatus != c.was.PaymentStatus
+	moved := c.o.State != c.was.State || c.o.PaymentStatus != c.was.PaymentStatus ||
+		w.s.states.Terminal(c.o.State) && c.o.Authorized != c.was.Authorized // held for what is over
 	if !c.armed && (moved || c.again) {
-		timer, at := nextAction(w.s.Table, &c.o, w.s.Policy, w.now)
+		timer, at := nextAction(w.s.config.Table, &c.o, w.s.config.Policy, w.now)
 		c.o.NextAction, c.o.NextActionAt = string(timer), at
 	}
 	if !c.o.NextActionAt.IsZero() && (c.was.NextActionAt.IsZero() || c.o.NextActionAt.Before(c.was.NextActionAt)) {

@@ -25,14 +25,24 @@ func (d doer) own() doer {
 }
 
 // fire moves the state of an order along the table and notes everything that follows. On an
-// error nothing has changed.
+// error nothing has changed, or the transaction is broken.
 func (w *work) fire(ctx context.Context, c *change, trigger Trigger, d doer) error {
 	row, err := w.s.states.Fire(ctx, c.o.State, trigger, d.kind, &c.o)
 	if err != nil {
 		return err
 	}
+	if err := w.move(ctx, c, row, trigger, d); err != nil {
+		w.broken = err
+		return err
+	}
+	return nil
+}
+
+// move takes a row of the table.
+func (w *work) move(ctx context.Context, c *change, row Row[State], trigger Trigger, d doer) error {
 	from, before := c.o.State, w.s.progressOf(&c.o)
 	c.o.State = row.To
+	c.armed = false // what was armed was armed for the state before
 	switch {
 	case row.To == NeedsAttention && from != NeedsAttention:
 		c.o.ResumeState = from
@@ -47,26 +57,52 @@ func (w *work) fire(ctx context.Context, c *change, trigger Trigger, d doer) err
 	if row.To == Cancelled || row.To == Expired {
 		return w.giveBack(ctx, c, before, trigger, d)
 	}
-	return w.advance(ctx, c, before, d)
+	w.advance(c, from, before, d)
+	return nil
 }
 
 // advance commits the stock and captures the money when the order passes the stage at which
 // the policy says so.
-func (w *work) advance(ctx context.Context, c *change, before int, d doer) error {
+func (w *work) advance(c *change, from State, before int, d doer) {
 	after := w.s.progressOf(&c.o)
 	passes := func(t Trigger) bool { return before < stage(t) && stage(t) <= after }
-	if passes(w.s.Policy.CommitOn) && c.stocked() {
+	if passes(w.s.config.Policy.CommitOn) && c.stocked() {
 		w.commits = append(w.commits, c.move(d))
 	}
-	if !passes(w.s.Policy.CaptureOn) || c.o.Authorized.Sign() <= 0 {
+	if c.o.State == NeedsAttention || c.o.Authorized.Sign() <= 0 {
+		return
+	}
+	switch {
+	case passes(w.s.config.Policy.CaptureOn), c.was.NextAction == string(TimerCapture):
+		w.capture(c, d)
+	case from == NeedsAttention && stage(w.s.config.Policy.CaptureOn) <= after:
+		// A person has decided that the order goes on, so its money is asked for again. Should
+		// the first capture still be under way, this one is refused, and that is that.
+		w.ask(c, hyperlocal.VerbCapture, c.o.Authorized, captureReference(c), d, nil, seenToLater)
+	}
+}
+
+// capture asks for the money that is held.
+func (w *work) capture(c *change, d doer) {
+	if w.later {
+		c.set(TimerCapture, w.now)
+		return
+	}
+	w.ask(c, hyperlocal.VerbCapture, c.o.Authorized, captureReference(c), d, nil, func(ctx context.Context) error {
+		return w.uncaptured(ctx, c, d)
+	})
+}
+
+// captureReference names a capture: every time that one is asked for it is another.
+func captureReference(c *change) string { return "capture/" + number(c.version()) }
+
+// uncaptured raises an order to a person whose held money cannot be had.
+func (w *work) uncaptured(ctx context.Context, c *change, d doer) error {
+	if !w.s.states.Can(c.o.State, TriggerAttend, "", &c.o) {
 		return nil
 	}
-	if w.lazy { // the money that was held is gone
-		d.reason = ReasonCaptureFailed
-		return w.fire(ctx, c, TriggerAttend, d.own())
-	}
-	w.ask(c, hyperlocal.VerbCapture, c.o.Authorized, "capture/"+number(c.version()), d, nil)
-	return nil
+	d.reason = ReasonCaptureFailed
+	return w.fire(ctx, c, TriggerAttend, d.own())
 }
 
 // ReasonCaptureFailed is recorded when money that was authorized could not be captured.
@@ -78,11 +114,11 @@ const ReasonCaptureFailed = "capture_failed"
 func (w *work) giveBack(ctx context.Context, c *change, before int, trigger Trigger, d doer) error {
 	switch {
 	case !c.stocked():
-	case before < stage(w.s.Policy.CommitOn):
+	case before < stage(w.s.config.Policy.CommitOn):
 		m := c.move(d)
 		m.reason = string(trigger)
 		w.releases = append(w.releases, m)
-	case !w.s.Policy.KeepStock:
+	case !w.s.config.Policy.KeepStock:
 		w.putBack(c, "cancel", string(trigger), c.unreturned(), d)
 	}
 	w.giveSpentBack(c, d)
@@ -91,8 +127,8 @@ func (w *work) giveBack(ctx context.Context, c *change, before int, trigger Trig
 			return err
 		}
 	}
-	if c.o.Authorized.Sign() > 0 && !w.lazy {
-		w.ask(c, hyperlocal.VerbVoid, c.o.Authorized, voidReference(&c.o), d, nil)
+	if c.o.Authorized.Sign() > 0 {
+		w.ask(c, hyperlocal.VerbVoid, c.o.Authorized, voidReference(&c.o), d, nil, seenToLater) // TimerVoid asks again
 	}
 	return w.refundRest(ctx, c, string(trigger), d)
 }
@@ -108,13 +144,16 @@ func (w *work) settle(ctx context.Context, c *change, d doer) error {
 	return nil
 }
 
-// ask notes a payment operation to be begun.
+// ask notes a payment operation to be begun; see begin for taken and refused.
 func (w *work) ask(c *change, verb hyperlocal.PaymentVerb, amount hyperlocal.Money, reference string, d doer,
-	taken func(hyperlocal.PaymentOperation),
+	taken func(hyperlocal.PaymentOperation), refused func(context.Context) error,
 ) {
-	w.begins = append(w.begins, begin{taken: taken, command: hyperlocal.PaymentCommand{
+	if w.later {
+		return
+	}
+	w.begins = append(w.begins, begin{taken: taken, refused: refused, command: hyperlocal.PaymentCommand{
 		Tenant: c.o.Tenant, Owner: c.o.ID.Ref(), Merchant: c.o.Merchant, Customer: c.o.Customer,
-		Verb: verb, Amount: amount, Reference: reference, Gateway: c.o.PaidWith.Gateway, Method: c.o.PaidWith.Method,
+		Verb: verb, Amount: amount, Reference: reference, Gateway: c.o.PaidWith.gateway(), Method: c.o.PaidWith.Method,
 		Actor: d.actor, At: d.at,
 	}})
 }

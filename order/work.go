@@ -29,13 +29,14 @@ type work struct {
 	postings []hyperlocal.Posting
 	spends   []hyperlocal.SpendReturn // of orders that ended, all kinds
 
-	applies []hyperlocal.Decision // stock that was reserved again
+	revivals *revivals // what the stock says to expired orders; nil until it is asked
 
-	// lazy: the payment context refuses what follows from this transaction. The orders move
-	// all the same; RunDue and, in the end, a person see to the money.
-	lazy bool
-	// refused: Begin said no, which a lazy run gets around.
-	refused bool
+	// later: nothing is asked of the payment context in this transaction. RunDue does it at
+	// once in one of its own, where a refusal takes nothing else back.
+	later bool
+	// broken is the error of a step that had changed an order already, so that nothing of
+	// the transaction may be kept.
+	broken error
 	// asked are the operations that Begin returned, to be executed after the commit.
 	asked  []hyperlocal.PaymentOperation
 	sooner bool // something became due sooner than it was
@@ -60,11 +61,17 @@ type stockMove struct {
 	owner  hyperlocal.TenantRef
 }
 
-// begin is a payment operation to be stored. taken is told the operation.
+// begin is a payment operation to be stored.
 type begin struct {
 	command hyperlocal.PaymentCommand
-	taken   func(hyperlocal.PaymentOperation)
+	taken   func(hyperlocal.PaymentOperation) // is told the operation; nil if nobody asks
+	// refused sees to the order when the payment context says no. Nil when whoever asked is
+	// told so, and nothing happens.
+	refused func(ctx context.Context) error
 }
+
+// seenToLater is for operations that somebody asks for again, or sees to in the end.
+func seenToLater(context.Context) error { return nil }
 
 func (s *Service) newWork(now time.Time) *work {
 	return &work{s: s, now: now, byKey: make(map[Key]*change)}
@@ -85,7 +92,7 @@ func (w *work) lock(ctx context.Context, keys []Key) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	locked, err := w.s.Store.Lock(ctx, keys)
+	locked, err := w.s.config.Store.Lock(ctx, keys)
 	if err != nil {
 		return err
 	}
@@ -112,7 +119,7 @@ func (w *work) loadRefunds(ctx context.Context, want func(*change) bool) error {
 		ids[c.o.Tenant] = append(ids[c.o.Tenant], c.o.ID)
 	}
 	for _, t := range tenants {
-		found, err := w.s.Store.Refunds(ctx, t, ids[t]...)
+		found, err := w.s.config.Store.Refunds(ctx, t, ids[t]...)
 		if err != nil {
 			return err
 		}
@@ -133,7 +140,7 @@ func (w *work) note(c *change, machine string, trigger Trigger, from, to string,
 	c.dirty = true
 	c.n++
 	w.history = append(w.history, HistoryEntry{
-		ID: w.s.IDs.NewID(), Tenant: c.o.Tenant, Order: c.o.ID, Version: c.version(), N: c.n, Machine: machine,
+		ID: w.s.config.IDs.NewID(), Tenant: c.o.Tenant, Order: c.o.ID, Version: c.version(), N: c.n, Machine: machine,
 		Trigger: string(trigger), From: from, To: to, Reason: reason, Actor: actor, At: hyperlocal.Instant(at),
 	})
 }
@@ -151,7 +158,7 @@ func (c *change) changed(at time.Time) Changed {
 // emit adds an event of an order.
 func (w *work) emit(ctx context.Context, c *change, actor hyperlocal.Actor, ev hyperlocal.Event) error {
 	c.events++
-	e, err := hyperlocal.NewEnvelope(ctx, w.s.IDs, w.now, c.o.Tenant, actor, c.o.ID.Ref(), c.version(), c.events, ev)
+	e, err := hyperlocal.NewEnvelope(ctx, w.s.config.IDs, w.now, c.o.Tenant, actor, c.o.ID.Ref(), c.version(), c.events, ev)
 	if err != nil {
 		return err
 	}
@@ -175,6 +182,13 @@ func (w *work) emitNamed(ctx context.Context, c *change, names []string, actor h
 
 // flush writes everything down.
 func (w *work) flush(ctx context.Context) error {
+	if w.broken != nil {
+		return w.broken
+	}
+	// First, because an order goes another way when its payment is refused.
+	if err := w.begin(ctx); err != nil {
+		return err
+	}
 	saved := make([]Order, 0, len(w.changes))
 	for _, c := range w.changes {
 		if !c.dirty {
@@ -185,11 +199,8 @@ func (w *work) flush(ctx context.Context) error {
 		c.o.UpdatedAt = w.now
 		saved = append(saved, c.o)
 	}
-	if err := w.begin(ctx); err != nil {
-		return err
-	}
 	if len(saved) > 0 {
-		if err := w.s.Store.Save(ctx, saved); err != nil {
+		if err := w.s.config.Store.Save(ctx, saved); err != nil {
 			return err
 		}
 	}
@@ -197,15 +208,15 @@ func (w *work) flush(ctx context.Context) error {
 		return err
 	}
 	if len(w.history) > 0 {
-		if err := w.s.Store.AppendHistory(ctx, w.history); err != nil {
+		if err := w.s.config.Store.AppendHistory(ctx, w.history); err != nil {
 			return err
 		}
 	}
 	if err := w.flushStock(ctx); err != nil {
 		return err
 	}
-	if len(w.postings) > 0 && w.s.Journal != nil {
-		if err := w.s.Journal.Post(ctx, w.postings...); err != nil {
+	if len(w.postings) > 0 && w.s.config.Journal != nil {
+		if err := w.s.config.Journal.Post(ctx, w.postings...); err != nil {
 			return err
 		}
 	}
@@ -214,37 +225,66 @@ func (w *work) flush(ctx context.Context) error {
 		return err
 	}
 	if len(w.events) > 0 {
-		if err := w.s.Outbox.Append(ctx, w.events...); err != nil {
+		if err := w.s.config.Outbox.Append(ctx, w.events...); err != nil {
 			return err
 		}
 	}
 	if w.sooner {
-		hyperlocal.AfterCommit(ctx, w.s.Wake)
+		hyperlocal.AfterCommit(ctx, w.s.config.Wake)
 	}
 	return nil
 }
 
-// begin stores the payment operations and tells those who asked for them.
+// begin stores the payment operations and tells those who asked for them. When the payment
+// context refuses, it is asked for one after the other: the refusal of one is no other's. All
+// that they lock was locked by the first call.
 func (w *work) begin(ctx context.Context) error {
-	if len(w.begins) == 0 || w.s.Payments == nil {
+	if len(w.begins) == 0 || w.s.config.Payments == nil {
 		return nil
 	}
-	commands := make([]hyperlocal.PaymentCommand, len(w.begins))
-	for i, b := range w.begins {
-		commands[i] = b.command
-	}
-	operations, err := w.s.Payments.Begin(ctx, commands...)
-	if err != nil {
-		switch hyperlocal.CodeOf(err) {
-		case hyperlocal.CodeInvalid, hyperlocal.CodePrecondition, hyperlocal.CodeNotFound, hyperlocal.CodeExhausted, hyperlocal.CodeConflict:
-			w.refused = !errors.Is(err, hyperlocal.ErrTxRetry)
-		}
+	err := w.beginAll(ctx, w.begins)
+	if !refusal(err) {
 		return err
 	}
-	if len(operations) != len(w.begins) {
-		return errMachine.WithMessage("the payment port answered %d commands out of %d", len(operations), len(w.begins))
+	for i := range w.begins {
+		b := &w.begins[i]
+		if len(w.begins) > 1 {
+			err = w.beginAll(ctx, w.begins[i:i+1])
+		}
+		if refusal(err) && b.refused != nil {
+			err = b.refused(ctx)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	for i, b := range w.begins {
+	return w.broken
+}
+
+// refusal reports whether the payment context said no, as opposed to being unable to answer.
+func refusal(err error) bool {
+	switch hyperlocal.CodeOf(err) {
+	case hyperlocal.CodeInvalid, hyperlocal.CodePrecondition, hyperlocal.CodeNotFound, hyperlocal.CodeExhausted, hyperlocal.CodeConflict,
+		hyperlocal.CodeAlreadyExists:
+		return !errors.Is(err, hyperlocal.ErrTxRetry)
+	default:
+		return false
+	}
+}
+
+func (w *work) beginAll(ctx context.Context, begins []begin) error {
+	commands := make([]hyperlocal.PaymentCommand, len(begins))
+	for i, b := range begins {
+		commands[i] = b.command
+	}
+	operations, err := w.s.config.Payments.Begin(ctx, commands...)
+	if err != nil {
+		return err
+	}
+	if len(operations) != len(begins) {
+		return errMachine.WithMessage("the payment port answered %d commands out of %d", len(operations), len(begins))
+	}
+	for i, b := range begins {
 		if b.taken != nil {
 			b.taken(operations[i])
 		}
@@ -259,7 +299,7 @@ func (w *work) flushRefunds(ctx context.Context) error {
 		for i, c := range w.credits {
 			credits[i] = *c
 		}
-		if err := w.s.Store.InsertCredit(ctx, credits...); err != nil {
+		if err := w.s.config.Store.InsertCredit(ctx, credits...); err != nil {
 			return err
 		}
 	}
@@ -270,60 +310,5 @@ func (w *work) flushRefunds(ctx context.Context) error {
 	for i, r := range w.refunds {
 		refunds[i] = *r
 	}
-	return w.s.Store.SaveRefunds(ctx, refunds)
-}
-
-func (w *work) flushStock(ctx context.Context) error {
-	stock := w.s.Stock
-	if stock == nil {
-		return nil
-	}
-	for _, d := range w.applies {
-		if err := d.Apply(ctx); err != nil {
-			return err
-		}
-	}
-	for _, g := range grouped(w.commits) {
-		if err := stock.CommitReserved(ctx, g.at, g.actor, g.owners...); err != nil {
-			return err
-		}
-	}
-	for _, g := range grouped(w.releases) {
-		if err := stock.ReleaseReserved(ctx, g.at, g.actor, g.reason, g.owners...); err != nil {
-			return err
-		}
-	}
-	if len(w.returns) == 0 {
-		return nil
-	}
-	return stock.Return(ctx, w.returns...)
-}
-
-// moveGroup are moves that the port takes in one call.
-type moveGroup struct {
-	stockMove
-	owners []hyperlocal.TenantRef
-}
-
-// grouped puts moves of one time, actor and reason together. A batch of commands of one
-// caller is one group.
-func grouped(moves []stockMove) []*moveGroup {
-	type key struct {
-		at     time.Time
-		actor  hyperlocal.Actor
-		reason string
-	}
-	var groups []*moveGroup
-	found := make(map[key]*moveGroup)
-	for _, m := range moves {
-		k := key{m.at, m.actor, m.reason}
-		g := found[k]
-		if g == nil {
-			g = &moveGroup{stockMove: m}
-			found[k] = g
-			groups = append(groups, g)
-		}
-		g.owners = append(g.owners, m.owner)
-	}
-	return groups
+	return w.s.config.Store.SaveRefunds(ctx, refunds)
 }

@@ -224,6 +224,11 @@ func (a *auditor) compareOrders() {
 		if !a.terminal[o.State] && (o.NextAction == "" || o.NextActionAt.IsZero()) {
 			a.violate(HasNextAction, "tenant %s order %s is %s and waits for nothing", id.Tenant, id.ID, o.State)
 		}
+		// Held money of an order that did not happen lapses by itself, in the end; that of one that
+		// was delivered is the merchant's.
+		if o.State == string(order.Completed) && o.Authorized > 0 && (o.NextAction == "" || o.NextActionAt.IsZero()) {
+			a.violate(HasNextAction, "tenant %s order %s is completed, %d are held, and nobody asks for it", id.Tenant, id.ID, o.Authorized)
+		}
 		if a.terminal[o.State] && o.reserved {
 			a.violate(NoOrphans, "tenant %s: stock is reserved for order %s, which is %s", id.Tenant, id.ID, o.State)
 		}

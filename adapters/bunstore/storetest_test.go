@@ -69,6 +69,11 @@ func TestShopHostTx(t *testing.T) {
 	onBoth(t, func(t *testing.T, d Dialect) { storetest.RunHostTx(t, shopOn(d)) })
 }
 
+func TestShopOrders(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, d Dialect) { storetest.RunOrders(t, shopOn(d)) })
+}
+
 func TestShopStorm(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, d Dialect) { storetest.RunStorm(t, shopOn(d)) })

@@ -23,6 +23,11 @@ func TestShopPlacement(t *testing.T) {
 	storetest.RunPlacement(t, shop())
 }
 
+func TestShopOrders(t *testing.T) {
+	t.Parallel()
+	storetest.RunOrders(t, shop())
+}
+
 func TestShopStorm(t *testing.T) {
 	t.Parallel()
 	storetest.RunStorm(t, shop())

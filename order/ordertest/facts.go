@@ -150,10 +150,10 @@ func testFacts(t *testing.T, newHarness func(*testing.T) Harness) {
 		k.settle(op, Succeeded)
 		k.want(id, order.Expired, order.PaymentPaid)
 		k.settle(op, Succeeded)
+		k.due()
 		if n := len(k.payments.Operations()); n != 2 {
 			t.Fatalf("%d operations", n)
 		}
-		k.due()
 		o := k.want(id, order.Expired, order.PaymentRefunded)
 		if o.Refunded != gbp(450) {
 			t.Fatalf("refunded %s", o.Refunded)

@@ -217,15 +217,27 @@ func testRefunds(t *testing.T, newHarness func(*testing.T) Harness) {
 		id := k.accepted(4)
 		k.payments.SayAlways(declined(hyperlocal.DeclineHard))
 		k.fire(id, order.TriggerCancel)
+		k.payments.SayAlways(Succeeded)
 		got := k.refunds(id)[0]
 		if got.State != order.RefundNeedsAttention {
 			t.Fatalf("got %+v", got)
 		}
-		retried, err := k.s.ResolveRefund(t.Context(), order.RefundDecision{
-			Tenant: tenant, Actor: merchant, Order: id, Refund: got.ID, Retry: true,
-		})
+		retry := order.RefundDecision{Tenant: tenant, Actor: merchant, Order: id, Refund: got.ID, Retry: true}
+		none, err := k.s.ResolveRefund(t.Context(), retry) // it will never be made
+		wantReason(t, err, order.ErrRefundDeclined)
+		if none.ID != "" {
+			t.Fatalf("a refusal came with %+v", none)
+		}
+		equal(t, k.refunds(id)[0], got)
+
+		id = k.accepted(4) // paid, before all goes wrong again
+		k.payments.SayAlways(declined(hyperlocal.DeclineSoft))
+		k.fire(id, order.TriggerCancel)
+		retry.Order, retry.Refund = id, k.refunds(id)[0].ID
+		k.payments.SayAlways(Answer{Outcome: hyperlocal.OutcomePending})
+		retried, err := k.s.ResolveRefund(t.Context(), retry)
 		noError(t, err)
-		if retried.State != order.RefundRequested {
+		if retried.State != order.RefundPending {
 			t.Fatalf("got %+v", retried)
 		}
 	})

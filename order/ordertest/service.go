@@ -24,6 +24,7 @@ func RunService(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"Facts", testFacts},
 		{"Refunds", testRefunds},
 		{"Timers", testTimers},
+		{"Trouble", testTrouble},
 		{"Records", testRecords},
 		{"Product", testProduct},
 		{"Concurrent", testConcurrent},
