@@ -15,6 +15,8 @@ var (
 	ErrNothingDue      = hyperlocal.NewError(hyperlocal.CodePrecondition, "order/nothing_due", "nothing is due on this order")
 	ErrPaymentUnderWay = hyperlocal.NewError(hyperlocal.CodeConflict, "order/payment_under_way",
 		"a payment for this order is under way; wait for its outcome")
+	ErrNotReadBack = hyperlocal.NewError(hyperlocal.CodeUnknownOutcome, "order/not_read_back",
+		"what the gateway said is recorded, but the order could not be read back; ask again under the same key")
 	ErrRefundTooMuch = hyperlocal.NewError(hyperlocal.CodePrecondition, "order/refund_exceeds",
 		"the refund is more than what is left refundable")
 	ErrRefundDeclined = hyperlocal.NewError(hyperlocal.CodePrecondition, "order/refund_declined",

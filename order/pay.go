@@ -24,7 +24,8 @@ import (
 // Errors: code invalid for bad input; ErrNotFound; ErrNothingDue; ErrPaymentUnderWay while
 // the outcome of an earlier attempt is open; ErrTooManyAttempts; ErrNotAllowed in any state
 // but awaiting_payment; ErrNotConfigured; what the payment context refuses; code
-// unknown_outcome, with the result so far, when the gateway's answer could not be recorded.
+// unknown_outcome, with the result so far, when the gateway's answer could not be recorded, or
+// was and the order cannot be read back (ErrNotReadBack): ask again under the same key.
 func (s *Service) Pay(ctx context.Context, c PayCommand) (PayResult, error) {
 	if err := c.validate(); err != nil {
 		return PayResult{}, err
@@ -82,12 +83,24 @@ func (s *Service) conclude(ctx context.Context, tenant hyperlocal.TenantID, r Pa
 		return PayResult{}, hyperlocal.ErrKeyInProgress
 	}
 	r.Outcome, r.Class, r.Code, r.Action = fact.Outcome, fact.Class, fact.Code, fact.Action
+	// The money has moved: that the caller's time is up must not read as if nothing had.
+	if !hyperlocal.InTx(ctx) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), readBackWithin)
+		defer cancel()
+	}
 	now, err := s.config.Store.Get(ctx, tenant, r.Order.ID)
-	if err == nil && len(now) == 1 {
+	if err != nil {
+		return r, ErrNotReadBack.WithCause(err)
+	}
+	if len(now) == 1 {
 		r.Order = now[0].summary()
 	}
-	return r, err
+	return r, nil
 }
+
+// readBackWithin bounds how long Pay goes on after its caller has given up.
+const readBackWithin = 5 * time.Second
 
 // storedPay is what idempotency keeps of a payment: the attempt. The rest is read afresh.
 type storedPay struct {

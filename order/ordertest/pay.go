@@ -37,6 +37,20 @@ func testPay(t *testing.T, newHarness func(*testing.T) Harness) {
 		k.fire(second, order.TriggerCancel)
 		wantReason(t, pay(func(c *order.PayCommand) { c.Order = second }), order.ErrNotAllowed)
 	})
+	t.Run("the caller gives up while the gateway is asked", func(t *testing.T) {
+		k := newKit(t, newHarness)
+		id := k.place(apples(1))
+		ctx, giveUp := context.WithCancel(t.Context())
+		k.payments.Say(func(hyperlocal.PaymentOperation) Answer {
+			giveUp()
+			return Succeeded
+		})
+		r, err := k.s.Pay(ctx, order.PayCommand{Tenant: tenant, Actor: shopper, Order: id})
+		if err != nil || r.Outcome != hyperlocal.OutcomeSucceeded || r.Order.PaymentStatus != order.PaymentPaid {
+			t.Errorf("got %+v, %v; the money has moved", r, err)
+		}
+		k.want(id, order.Confirmed, order.PaymentPaid)
+	})
 	t.Run("keys", func(t *testing.T) {
 		k := newKit(t, newHarness)
 		id := k.place(apples(1))

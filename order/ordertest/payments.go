@@ -249,6 +249,7 @@ func (p *Payments) settle(ctx context.Context, op operation, answer Answer) (fac
 	if answer.Outcome == hyperlocal.OutcomeProcessing {
 		return p.fact(ctx, op), nil // nothing became known
 	}
+	ctx = context.WithoutCancel(ctx) // an answer is recorded whether anybody still waits for it or not
 	owner := hyperlocal.TenantRef{Tenant: op.Tenant, Ref: op.Owner}
 	if op.answer.Outcome == hyperlocal.OutcomeDeclined {
 		covered := true
