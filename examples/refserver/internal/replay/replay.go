@@ -7,7 +7,6 @@ import (
 	"sort"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -53,7 +52,9 @@ type run struct {
 	conflicts []Conflict
 }
 
-// Conflict is a reference that the database knows with other content.
+// Conflict is a reference that the database knows with other content: a document, a row of it
+// ("536589/1"), an opening receipt, or a document whose order has ended another way (reason
+// "replay/ended_<state>") or that gives back what such an order sold ("replay/no_order").
 type Conflict struct {
 	Reference string `json:"reference"`
 	Reason    string `json:"reason"`
@@ -104,9 +105,11 @@ func (r *run) step(ctx context.Context, s retail.Step) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, order.ErrExternalConflict) || errors.Is(err, inventory.ErrExternalConflict) {
-		r.conflict(number, err)
-		return nil
+	for _, known := range []error{order.ErrExternalConflict, inventory.ErrExternalConflict, errEnded, errNoOrder} {
+		if errors.Is(err, known) {
+			r.conflict(number, err)
+			return nil
+		}
 	}
 	return fmt.Errorf("document %s: %w", number, err)
 }
@@ -136,8 +139,7 @@ func (r *run) shelves(ctx context.Context) error {
 	return nil
 }
 
-// receive makes items known and books their opening stock. Receipts that are there with
-// another quantity are conflicts; the others of the chunk are booked all the same.
+// receive makes items known and books their opening stock.
 func (r *run) receive(ctx context.Context, opening []retail.Opening) error {
 	items := make([]inventory.Item, len(opening))
 	lines := make([]inventory.StockLine, len(opening))
@@ -153,10 +155,15 @@ func (r *run) receive(ctx context.Context, opening []retail.Opening) error {
 	if _, err := r.s.Stock.SetItems(ctx, inventory.SetItemsCommand{Tenant: Tenant, Actor: actor, Items: items}); err != nil {
 		return err
 	}
-	book := func(lines []inventory.StockLine) error {
+	return r.book(lines, func(lines []inventory.StockLine) error {
 		_, err := r.s.Stock.Receive(ctx, inventory.StockCommand{Tenant: Tenant, Actor: actor, Lines: lines, Reason: "opening"})
 		return err
-	}
+	})
+}
+
+// book books lines at once or, if some are there with other content, one by one: those are
+// conflicts, and the others are booked all the same.
+func (r *run) book(lines []inventory.StockLine, book func([]inventory.StockLine) error) error {
 	err := book(lines)
 	if !errors.Is(err, inventory.ErrExternalConflict) {
 		return err
@@ -172,122 +179,27 @@ func (r *run) receive(ctx context.Context, opening []retail.Opening) error {
 	return nil
 }
 
-// order runs a document that is no credit: its write-offs, then its order to the end.
-func (r *run) order(ctx context.Context, p *retail.OrderPlan) error {
-	if err := r.writeOffs(ctx, p); err != nil {
-		return err
-	}
-	if len(p.Lines) == 0 {
-		return nil
-	}
-	placed, err := r.s.Orders.Place(ctx, r.placement(p))
-	if err != nil {
-		return err
-	}
-	r.mu.Lock()
-	r.orders[p.Number] = placed.Order.ID
-	r.mu.Unlock()
-	return r.toTheEnd(ctx, placed.Order, p.At)
-}
+// errNoOrder refuses a credit for a document whose order is itself a conflict, so that there
+// is nothing that this could be a part of.
+var errNoOrder = hyperlocal.NewError(hyperlocal.CodeAlreadyExists, "replay/no_order",
+	"the order that this gives back is not there as the file has it")
 
-func (r *run) writeOffs(ctx context.Context, p *retail.OrderPlan) error {
-	var lines []inventory.StockLine
-	for _, row := range p.WriteOffs {
-		if !row.Goods {
-			continue // counted, but there is no stock to move
-		}
-		lines = append(lines, inventory.StockLine{
-			Item: hyperlocal.ItemID(row.Code), Location: Location, Quantity: hyperlocal.Pieces(-row.Quantity),
-			External: hyperlocal.External{Source: Source, Reference: retail.Reference(p.Number, row.Index)},
-		})
-	}
-	if len(lines) == 0 {
-		return nil
-	}
-	_, err := r.s.Stock.WriteOff(ctx, inventory.StockCommand{
-		Tenant: Tenant, Actor: actor, Lines: lines, Reason: "write-off", At: p.At,
-	})
-	return err
-}
-
-func customer(id string) hyperlocal.Ref {
-	if id == "" {
-		return hyperlocal.Ref{}
-	}
-	return hyperlocal.NewRef("customer", id)
-}
-
-// placement is the order of a document. The price is the file's, so it is stated.
-func (r *run) placement(p *retail.OrderPlan) order.PlaceCommand {
-	lines := make([]order.PlaceLine, len(p.Lines))
-	for i, row := range p.Lines {
-		l := order.PlaceLine{
-			Kind: order.LineFee, Code: row.Code, Title: row.Title, Quantity: hyperlocal.Pieces(row.Quantity), UnitPrice: row.Price,
-		}
-		if row.Goods {
-			l.Kind, l.Item, l.Location = order.LineGoods, hyperlocal.ItemID(row.Code), Location
-		}
-		if l.Title == "" {
-			l.Title = row.Code
-		}
-		lines[i] = l
-	}
-	return order.PlaceCommand{
-		Tenant: Tenant, Actor: actor, Merchant: merchant, Customer: customer(p.Customer), Channel: "import",
-		External: hyperlocal.External{Source: Source, Reference: p.Number}, Currency: r.plan.Currency,
-		Fulfilment: order.FulfilmentPickup, Lines: lines, At: p.At,
-	}
-}
-
-// toTheEnd pays and works an order from wherever it stands until it is completed. A run that
-// goes on after a crash finds orders in any state.
-func (r *run) toTheEnd(ctx context.Context, o order.Summary, at time.Time) error {
-	next := map[order.State]order.Trigger{
-		order.Confirmed: order.TriggerAccept, order.Accepted: order.TriggerReady, order.Preparing: order.TriggerReady,
-		order.Ready: order.TriggerDeliver, order.Dispatched: order.TriggerDeliver, order.Delivered: order.TriggerComplete,
-	}
-	for range 32 { // more than the longest way
-		switch o.State {
-		case order.Completed, order.Cancelled, order.Expired:
-			return nil
-		case order.AwaitingPayment:
-			paid, err := r.s.Orders.Pay(ctx, order.PayCommand{
-				Tenant: Tenant, Actor: actor, Key: "replay/" + string(o.ID), Order: o.ID, Gateway: "sandbox", Method: "ok", At: at,
-			})
-			if err != nil {
-				return err
-			}
-			if paid.Outcome != hyperlocal.OutcomeSucceeded {
-				return fmt.Errorf("payment %s: %s %s", paid.Operation, paid.Outcome, paid.Code)
-			}
-			o = paid.Order
-		default:
-			trigger, ok := next[o.State]
-			if !ok {
-				return fmt.Errorf("order %s is %s, which has no way on", o.ID, o.State)
-			}
-			done, err := r.s.Orders.Do(ctx, order.Command{Tenant: Tenant, Actor: actor, Order: o.ID, Trigger: trigger, At: at})
-			if err != nil {
-				return err
-			}
-			if done[0].Err != nil {
-				return done[0].Err
-			}
-			o = done[0].Order
-		}
-	}
-	return fmt.Errorf("order %s does not come to an end, it is %s", o.ID, o.State)
-}
+// empty reports whether a credit gives nothing back: no money, and no units of an order. It
+// is a document all the same, but there is nothing to record.
+func empty(p *retail.CreditPlan) bool { return len(p.Parts) == 0 && p.NoteMoney.IsZero() }
 
 // credit gives back what a credit document says.
 func (r *run) credit(ctx context.Context, p *retail.CreditPlan) error {
+	if empty(p) {
+		return nil
+	}
 	parts := make([]order.CreditPart, len(p.Parts))
 	for i, part := range p.Parts {
 		r.mu.Lock()
 		id, ok := r.orders[part.OrderDocument]
 		r.mu.Unlock()
-		if !ok { // its order is a conflict, so there is nothing that this could be a part of
-			return order.ErrExternalConflict
+		if !ok {
+			return errNoOrder
 		}
 		items := make([]order.RefundItem, len(part.Items))
 		for j, it := range part.Items {

@@ -14,12 +14,14 @@ import (
 )
 
 // Report is what came out of a replay. Money is in minor units. Every figure but the
-// rejected rows and the time is read from the database after the run.
+// rejected rows, the notes and the time is read from the database after the run.
 type Report struct {
 	Orders           int              `json:"orders"`          // of the file, in the database
 	Credits          int              `json:"credits"`         // credit documents
 	WriteOffLines    int              `json:"write_off_lines"` // rows, also those of items that are not stocked
 	RejectedRows     []RejectedRow    `json:"rejected_rows"`
+	Notes            []RejectedRow    `json:"notes"`      // rows that took part without what is noted
+	MoreNotes        int              `json:"more_notes"` // left out of Notes
 	Conflicts        []Conflict       `json:"conflicts"`
 	Sales            hyperlocal.Money `json:"sales"`
 	Credited         hyperlocal.Money `json:"credited"`
@@ -34,7 +36,7 @@ type Report struct {
 	OrdersPerSecond  int64            `json:"orders_per_second"`
 }
 
-// RejectedRow is a row of the file that could not be used.
+// RejectedRow is a row of the file that could not be used or, in a note, not in full.
 type RejectedRow struct {
 	Line   int    `json:"line"`
 	Reason string `json:"reason"`
@@ -61,11 +63,15 @@ func (r *run) report(ctx context.Context, elapsed time.Duration) (*Report, error
 	}
 	out := &Report{
 		RejectedRows: make([]RejectedRow, len(r.file.Rejected)), Conflicts: append([]Conflict{}, r.conflicts...),
+		Notes: make([]RejectedRow, len(r.file.Notes)), MoreNotes: r.file.MoreNotes,
 		Sales: zero, Credited: zero, RefundedToOrders: zero, CreditNotes: zero, Net: zero,
 		Invariants: make(map[string]int), ElapsedMS: elapsed.Milliseconds(),
 	}
 	for i, row := range r.file.Rejected {
 		out.RejectedRows[i] = RejectedRow{Line: row.Line, Reason: row.Reason, Text: row.Text}
+	}
+	for i, n := range r.file.Notes {
+		out.Notes[i] = RejectedRow{Line: n.Line, Reason: n.Reason, Text: n.Text}
 	}
 	for _, f := range []func(context.Context, *Report) error{r.countOrders, r.countCredits, r.countStock, r.checkBooks} {
 		if err := f(ctx, out); err != nil {
@@ -100,6 +106,9 @@ func (r *run) countOrders(ctx context.Context, out *Report) error {
 		var sources loyalty.LotQuery
 		for i := range orders {
 			o := &orders[i]
+			if o.State != order.Completed {
+				continue // a conflict: nothing was sold
+			}
 			out.Orders++
 			if out.Sales, err = out.Sales.Add(o.Total); err != nil {
 				return err
@@ -120,6 +129,10 @@ func (r *run) countOrders(ctx context.Context, out *Report) error {
 // countCredits adds up the credits of the file: what went to orders and what is a note.
 func (r *run) countCredits(ctx context.Context, out *Report) error {
 	for i := range r.plan.Credits {
+		if empty(&r.plan.Credits[i]) {
+			out.Credits++ // there is nothing to read
+			continue
+		}
 		c, ok, err := r.app.DB.Orders.CreditByExternal(ctx, Tenant,
 			hyperlocal.External{Source: Source, Reference: r.plan.Credits[i].Number})
 		if err != nil {

@@ -22,8 +22,9 @@ func (r *run) shop(ctx context.Context) error {
 	return err
 }
 
-// products brings the catalogue to what the file sells. A row that the catalogue refuses is
-// no reason to lose the order that sells it: lines carry their own title and price.
+// products brings the catalogue to what the file sells. A product that the catalogue refuses
+// is left out and no reason to lose the order that sells it: lines carry their own title and
+// price.
 func (r *run) products(ctx context.Context) error {
 	for from := 0; from < len(r.plan.Codes); from += catalog.MaxImport {
 		part := r.plan.Codes[from:min(from+catalog.MaxImport, len(r.plan.Codes))]
@@ -31,14 +32,10 @@ func (r *run) products(ctx context.Context) error {
 		for i, c := range part {
 			rows[i] = importRow(c)
 		}
-		res, err := r.s.Catalog.Import(ctx, catalog.ImportCommand{Tenant: Tenant, Actor: actor, Merchant: merchant, Rows: rows})
-		if err != nil {
+		if _, err := r.s.Catalog.Import(ctx, catalog.ImportCommand{
+			Tenant: Tenant, Actor: actor, Merchant: merchant, Rows: rows,
+		}); err != nil {
 			return err
-		}
-		for i, row := range res.Rows {
-			if row.Err != nil {
-				r.conflict("product "+part[i].Code, row.Err)
-			}
 		}
 	}
 	return nil
@@ -49,6 +46,7 @@ func importRow(c retail.CodeInfo) catalog.ImportRow {
 	if row.Title == "" {
 		row.Title = c.Code
 	}
+	row.Title = retail.Shorten(row.Title, catalog.MaxTitle)
 	if c.Goods {
 		row.Item, row.Location = hyperlocal.ItemID(c.Code), Location
 	}

@@ -19,7 +19,8 @@ type Dialect struct {
 // DateOrder is how a date with three numbers is read.
 type DateOrder string
 
-// The date orders. A date that begins with a four-digit year is year, month, day in either.
+// The date orders. A date that begins with a four-digit year is year, month, day in either,
+// and a year behind day and month may have two digits.
 const (
 	NoDates  DateOrder = ""
 	DayFirst DateOrder = "d/m/yyyy"
@@ -188,12 +189,13 @@ func readHeader(text []byte) (*scanner, *layout, error) {
 }
 
 // survey reads the whole table once to find what single rows cannot tell: the decimal mark,
-// by the majority of the prices that have one, and the order of day and month, by the dates
-// whose numbers prove it. Without evidence the mark is a comma in a file of semicolons and a
-// point otherwise, and the day comes first.
+// by the majority of the prices that have one, and the order of day and month, by what the
+// dates say together. Without evidence the mark is a comma in a file of semicolons and a point
+// otherwise, and the day comes first.
 func survey(s scanner, l *layout) (decimal byte, order DateOrder) {
 	s.scratch, s.rec.fields = nil, nil // the copy must not write into the original's buffers
-	var commas, points, dayFirst, monthFirst int
+	var commas, points int
+	var dates dateCensus
 	for s.next() {
 		switch priceMark(l.field(s.rec.fields, colPrice)) {
 		case ',':
@@ -201,24 +203,14 @@ func survey(s scanner, l *layout) (decimal byte, order DateOrder) {
 		case '.':
 			points++
 		}
-		if a, b, ok := firstNumbers(l.field(s.rec.fields, colDate)); ok {
-			switch {
-			case a > 12 && b <= 12:
-				dayFirst++
-			case b > 12 && a <= 12:
-				monthFirst++
-			}
-		}
+		dates.add(l.field(s.rec.fields, colDate))
 	}
 	decimal = '.'
 	if commas > points || commas == points && s.comma == ';' {
 		decimal = ','
 	}
-	switch {
-	case l.at[colDate] < 0:
+	if l.at[colDate] < 0 {
 		return decimal, NoDates
-	case monthFirst > dayFirst:
-		return decimal, MonFirst
 	}
-	return decimal, DayFirst
+	return decimal, dates.order()
 }

@@ -103,8 +103,11 @@ func TestDialectString(t *testing.T) {
 func TestReadDamagedUTF8(t *testing.T) {
 	t.Parallel()
 	f := read(t, "Invoice;StockCode;Description;Quantity;Price;CustomerID\n1;20010;Crème;1;1;\n1;20011;Café;1;1;\n1;20012;\xff;1;1;\n")
-	if f.Dialect.Encoding != UTF8 || len(f.Rejected) != 1 || f.Rejected[0].Reason != ReasonEncoding || f.Rejected[0].Line != 4 {
-		t.Errorf("%v, rejected %+v", f.Dialect, f.Rejected)
+	if f.Dialect.Encoding != UTF8 || len(f.Rejected) != 0 || len(f.Notes) != 1 || f.Notes[0].Reason != NoteDescription || f.Notes[0].Line != 4 {
+		t.Errorf("%v, rejected %+v, notes %+v", f.Dialect, f.Rejected, f.Notes)
+	}
+	if got := f.Documents[0].Rows[2].Title; got != "ÿ" {
+		t.Errorf("title %q", got)
 	}
 	if got := f.Documents[0].Rows[1].Title; got != "Café" {
 		t.Errorf("title %q", got)

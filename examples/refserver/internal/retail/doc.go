@@ -37,6 +37,8 @@
 //
 // # What it never does
 //
-// It never guesses: a row whose meaning is not certain is reported in [File.Rejected] with
-// its line and a stable reason, and the rest of its document goes on without it.
+// It never guesses what was sold: a row whose meaning is not certain is reported in
+// [File.Rejected] with its line and a stable reason, and the rest of its document goes on
+// without it. A date or a description that cannot be kept as it is changes no money and no
+// stock, so it costs no row: [File.Notes] says what became of it.
 package retail

@@ -24,7 +24,7 @@ func Example() {
 	fmt.Println(plan.Expected.Credits, "credits,", plan.Expected.Credited)
 	// Output:
 	// utf-8 with byte-order mark, semicolon, decimal comma, d/m/yyyy
-	// 45 rows, 18 rejected, the first: the quantity is not a whole number: "four"
-	// 13 orders, 308.78 GBP
-	// 9 credits, 158.15 GBP
+	// 52 rows, 19 rejected, the first: the quantity is not a whole number: "four"
+	// 14 orders, 322.53 GBP
+	// 11 credits, 158.15 GBP
 }

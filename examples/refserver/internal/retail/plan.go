@@ -148,9 +148,9 @@ type Expected struct {
 //     for the money.
 //   - A write-off of a code that is not stocked is counted and moves nothing.
 //
-// It takes time and memory in proportion to the rows. ErrOverflow says that an amount or a
-// number of units does not fit into 64 bits. A File that did not come from Read fails with
-// the error of the amount that does not fit together.
+// It takes time and memory in proportion to the rows. What Read returns can always be planned.
+// Of other files, ErrOverflow says that an amount or a number of units does not fit into 64
+// bits; one whose amounts do not go together fails with their error.
 func NewPlan(f *File) (*Plan, error) {
 	zero, err := hyperlocal.NewMoney(0, f.Currency)
 	if err != nil {
@@ -373,7 +373,7 @@ func (b *builder) finish() (err error) {
 
 // majorUnit returns how many minor units one major unit has.
 func majorUnit(c hyperlocal.Currency) int64 {
-	decimals, _ := c.Decimals() // NewPlan has checked the currency
+	decimals, _ := c.Decimals() // Read and NewPlan have checked the currency
 	major := int64(1)
 	for range decimals {
 		major *= 10

@@ -25,8 +25,8 @@ const (
 // default and must not be negative.
 //
 // The bounds bound the memory: while it works, Read holds the file up to twice, three times
-// if it is Latin-1; what it returns takes about 100 bytes per row and 200 per rejected row,
-// and each text once.
+// if it is Latin-1; what it returns takes about 100 bytes per row and 200 per rejected row or
+// note, and each text once.
 type Options struct {
 	Currency    hyperlocal.Currency // of every price in the file
 	MaxBytes    int64               // of the file, DefaultMaxBytes
@@ -40,6 +40,10 @@ const (
 	maxTitle = 1024
 )
 
+// maxNotes bounds File.Notes: a column of dates in another notation would fill it with one
+// note per row.
+const maxNotes = 10_000
+
 // File is what a sales export says, row by row.
 type File struct {
 	Digest    string // SHA-256 of the bytes as read, in lower-case hexadecimal
@@ -48,14 +52,16 @@ type File struct {
 	Rows      int        // accepted, in all documents
 	Documents []Document // in the order of their first rows, malformed ones included; only those with an accepted row
 	Rejected  []Rejected // in the order of the file
+	Notes     []Note     // in the order of the file, the first 10,000
+	MoreNotes int        // that were left out
 }
 
 // Document is the accepted rows of one document number.
 type Document struct {
 	Number   string
-	Customer string    // the first that an accepted row names; "" is a guest
+	Customer string    // the first that a readable row names; "" is a guest
 	Credit   bool      // the number starts with "C"
-	At       time.Time // the earliest of the rows, in UTC; zero if none has a date
+	At       time.Time // the earliest of the readable rows, in UTC; zero if none has a date
 	Rows     []Row     // in the order of the file, at least one
 }
 
@@ -75,18 +81,23 @@ type Row struct {
 
 // Read reads a whole sales export, with bounded memory, and detects how it is written:
 // delimiter ; or , or tab; decimal comma or point; UTF-8 with or without byte-order mark, or
-// Latin-1; LF or CRLF; quoted fields, which may hold line ends.
+// Latin-1; LF, CRLF or CR; quoted fields, which may hold line ends.
 //
 // The first line names the columns, in any order, case and punctuation. Required are the
 // document number (InvoiceNo, Invoice), the item code (StockCode, Code, SKU), the quantity,
 // the price of one unit (UnitPrice, Price) and the customer (CustomerID, Customer ID);
 // optional are Description, InvoiceDate and Country; other columns are ignored.
 //
-// Dates are d/m/yyyy, or m/d/yyyy if more dates prove that than the other, or yyyy-mm-dd,
-// with or without a time, which is taken as UTC. Customers are normalised: 17850.0 is 17850,
-// and nan, NULL, NA and N/A are none.
+// Dates are d/m/yyyy, or m/d/yyyy if the dates of the file say so together, or yyyy-mm-dd,
+// with a year of four digits or two, with or without a time, which is taken as UTC unless it
+// names its offset. Customers are normalised: 17850.0 is 17850, and nan, NULL, NA and N/A are
+// none. A date that cannot be read and a description that cannot be kept as it is cost no row:
+// the row goes on without the one and with what is left of the other, and File.Notes says so.
 //
-// A malformed row is reported in File.Rejected and does not fail the file. A file without
+// A malformed row is reported in File.Rejected and does not fail the file. So is a row whose
+// number is too big for the SDK, alone or together with others: of the rows that do not fit
+// together, the biggest are rejected, so that a slip of the keyboard costs its own row and not
+// honest ones. What is left can always be planned. A file without
 // rows is a valid file. Errors, for the file as a whole: ErrRead, ErrTooBig, ErrTooManyRows,
 // ErrTooManyRejected, ErrEncoding, ErrNoHeader, ErrMissingColumn, ErrDuplicateColumn, and
 // code invalid for bad options.
@@ -113,7 +124,7 @@ func Read(r io.Reader, o Options) (*File, error) {
 	}
 	decimal, order := survey(*s, l)
 	rd := &reader{
-		options: o, decimals: decimals, scanner: s, layout: l, mark: decimal, order: order,
+		options: o, decimals: decimals, most: maxAmount(o.Currency), scanner: s, layout: l, mark: decimal, order: order,
 		file: &File{
 			Digest:   hex.EncodeToString(digest[:]),
 			Currency: o.Currency,
@@ -154,6 +165,7 @@ func (o *Options) check() (decimals int, err error) {
 type reader struct {
 	options  Options
 	decimals int
+	most     int64 // of an amount
 	scanner  *scanner
 	layout   *layout
 	mark     byte
@@ -165,6 +177,7 @@ type reader struct {
 	texts    map[string]string
 	prices   map[string]hyperlocal.Money
 
+	notes    []Note // of the row that is being read
 	lastDate string // the rows of a document mostly share their date
 	lastAt   time.Time
 }
@@ -183,6 +196,10 @@ func (r *reader) read() (*File, error) {
 		if r.file.Rows > r.options.MaxRows {
 			return nil, ErrTooManyRows.With("max_rows", r.options.MaxRows)
 		}
+	}
+	fit(r.file)
+	if n := len(r.file.Rejected); n > r.options.MaxRejected {
+		return nil, ErrTooManyRejected.With("max_rejected", r.options.MaxRejected)
 	}
 	r.file.Documents = slices.DeleteFunc(r.file.Documents, func(d Document) bool { return len(d.Rows) == 0 })
 	return r.file, nil
@@ -214,8 +231,28 @@ func (r *reader) row() (document, reason, text string) {
 		r.counts = append(r.counts, 0)
 	}
 	r.counts[at]++
-	reason, text = r.accept(&r.file.Documents[at], r.counts[at])
-	return r.file.Documents[at].Number, reason, text
+	d := &r.file.Documents[at]
+	r.notes = r.notes[:0]
+	if reason, text = r.accept(d, r.counts[at]); reason == "" {
+		r.keepNotes(d.Number)
+	}
+	return d.Number, reason, text
+}
+
+// note says what of the row that is being read could not be kept.
+func (r *reader) note(reason, text string) {
+	r.notes = append(r.notes, Note{Line: r.scanner.rec.line, Reason: reason, Text: text})
+}
+
+func (r *reader) keepNotes(document string) {
+	for _, n := range r.notes {
+		if len(r.file.Notes) == maxNotes {
+			r.file.MoreNotes++
+			continue
+		}
+		n.Document = document
+		r.file.Notes = append(r.file.Notes, n)
+	}
 }
 
 // complete reports whether the record has the columns of the header.
@@ -236,7 +273,7 @@ func (r *reader) field(c column) []byte { return r.layout.field(r.scanner.rec.fi
 
 // accept adds the record to its document as row index, or returns why it cannot.
 func (r *reader) accept(d *Document, index int) (reason, text string) {
-	code, title, customer := r.field(colCode), oneLine(r.field(colTitle)), r.field(colCustomer)
+	code, customer := r.field(colCode), r.field(colCustomer)
 	if len(code) == 0 {
 		return ReasonMissingCode, "the row has no item code"
 	}
@@ -245,9 +282,6 @@ func (r *reader) accept(d *Document, index int) (reason, text string) {
 	}
 	if reason, text := named(customer, "customer"); reason != "" {
 		return reason, text
-	}
-	if reason := contentProblem(title, maxTitle); reason != "" {
-		return reason, "the description cannot be kept: " + clip(title)
 	}
 	quantity, ok := parseQuantity(r.field(colQuantity), r.mark)
 	if !ok {
@@ -260,9 +294,8 @@ func (r *reader) accept(d *Document, index int) (reason, text string) {
 	if reason != "" {
 		return reason, text
 	}
-	at, ok := r.date(r.field(colDate))
-	if !ok {
-		return ReasonDate, "the date cannot be read as " + string(r.order) + ": " + clip(r.field(colDate))
+	if reason, text := tooBig(price, quantity, r.most); reason != "" {
+		return reason, text
 	}
 	if d.Credit && quantity > 0 {
 		return ReasonCreditQuantity, "a positive quantity in a credit"
@@ -274,6 +307,14 @@ func (r *reader) accept(d *Document, index int) (reason, text string) {
 		d.Customer = r.share(customer)
 	case d.Customer != string(customer):
 		return ReasonCustomer, "the document belongs to another customer than " + clip(customer)
+	}
+	title, changed := keepTitle(r.field(colTitle))
+	if changed {
+		r.note(NoteDescription, "the description is kept as "+clip(title))
+	}
+	at, ok := r.date(r.field(colDate))
+	if !ok {
+		r.note(NoteDate, "the date cannot be read as "+string(r.order)+": "+clip(r.field(colDate)))
 	}
 	if !at.IsZero() && (d.At.IsZero() || at.Before(d.At)) {
 		d.At = at
@@ -324,6 +365,9 @@ func (r *reader) price(b []byte) (price hyperlocal.Money, reason, text string) {
 		return price, ReasonPriceDecimals, "the price has more decimals than " + string(r.options.Currency) + ": " + clip(b)
 	}
 	major := string(whole)
+	if len(whole) == 0 {
+		major = "0"
+	}
 	if len(fraction) > 0 {
 		major += "." + string(fraction)
 	}

@@ -20,7 +20,9 @@ type record struct {
 // matters here is what happens on bad lines: a record is bounded, its physical line is known,
 // and a quote that does not close costs one line, not the rest of the file.
 //
-// A quote inside an unquoted field is an ordinary character: shops sell 3" hearts.
+// A quote inside an unquoted field is an ordinary character: shops sell 3" hearts. Blanks
+// around a quoted field are not part of it; blanks before a quote that opens nothing are no
+// more than blanks.
 type scanner struct {
 	text  []byte
 	pos   int
@@ -112,26 +114,34 @@ func (s *scanner) splitQuoted(start int) (reason, text string) {
 	bound := min(len(s.text), start+maxRecord+2) // a line end has up to two bytes
 	lines := 1
 	pos, done := start, false
+	loose := false // blanks and a quote have begun a field that is not quoted
 	for !done {
 		if pos > bound {
 			return ReasonLineTooLong, textLineTooLong
 		}
-		if pos == bound || s.text[pos] != '"' {
+		open := s.pastBlanks(pos, bound)
+		if indented := open > pos; open == bound || s.text[open] != '"' || indented && loose {
 			end, after, last := s.delimiterFrom(pos)
 			s.add(s.text[pos:end])
 			pos, done = after, last
 			continue
 		}
-		field, after := s.unquote(pos+1, bound)
-		if after < 0 {
+		field, after := s.unquote(open+1, bound)
+		end, next, last := after, after, false
+		if after >= 0 {
+			end, next, last = s.delimiterFrom(after)
+		}
+		switch closed := after >= 0 && len(bytes.TrimSpace(s.text[after:end])) == 0; {
+		case !closed && open > pos:
+			loose = true // once per record, or a hostile one is searched to its end for every field
+			continue
+		case after < 0:
 			return ReasonQuote, "a quoted field does not close"
+		case !closed:
+			return ReasonQuote, "a closing quote is followed by more text"
 		}
 		lines += bytes.Count(field, []byte{'\n'})
 		s.add(field)
-		end, next, last := s.delimiterFrom(after)
-		if end != after {
-			return ReasonQuote, "a closing quote is followed by more text"
-		}
 		pos, done = next, last
 	}
 	if pos > bound {
@@ -139,6 +149,15 @@ func (s *scanner) splitQuoted(start int) (reason, text string) {
 	}
 	s.pos, s.line = pos, s.line+lines
 	return "", ""
+}
+
+// pastBlanks returns the position of the first byte at or behind pos that is no blank, at
+// most bound.
+func (s *scanner) pastBlanks(pos, bound int) int {
+	for pos < bound && s.text[pos] == ' ' {
+		pos++
+	}
+	return pos
 }
 
 // delimiterFrom returns where the first delimiter or line end at or behind pos begins, where

@@ -29,13 +29,13 @@ const (
 	ReasonMissingDocument = "missing_document"
 	// ReasonMissingCode: the item code is empty.
 	ReasonMissingCode = "missing_code"
-	// ReasonFieldTooLong: a number, code or customer is longer than 64 bytes, or a
-	// description longer than 1,024.
+	// ReasonFieldTooLong: a number, code or customer is longer than 64 bytes.
 	ReasonFieldTooLong = "field_too_long"
-	// ReasonEncoding: a field has bytes that are no text in the file's encoding.
+	// ReasonEncoding: a number, code or customer has bytes that are no text in the file's
+	// encoding, so nobody can say which one it is.
 	ReasonEncoding = "encoding"
-	// ReasonControlCharacter: a field has a NUL or another control character; white space
-	// counts as one everywhere but in a description.
+	// ReasonControlCharacter: a number, code or customer has a NUL, a line end or another
+	// control character.
 	ReasonControlCharacter = "control_character"
 	// ReasonQuantity: the quantity is no whole number of 64 bits.
 	ReasonQuantity = "quantity"
@@ -48,14 +48,38 @@ const (
 	ReasonPriceDecimals = "price_decimals"
 	// ReasonNegativePrice: the price is below zero, as bad debts are booked.
 	ReasonNegativePrice = "negative_price"
-	// ReasonDate: there is a date and it cannot be read. A row without a date is accepted.
-	ReasonDate = "date"
 	// ReasonCreditQuantity: a positive quantity in a credit. Read as a credit it gives money
 	// away, read as a charge it takes money without an order; a person has to say which.
 	ReasonCreditQuantity = "credit_quantity"
-	// ReasonCustomer: the row names another customer than the document's first accepted row
-	// that names one.
+	// ReasonCustomer: the row names another customer than the document's first readable row
+	// that names one: a document belongs to one customer.
 	ReasonCustomer = "customer"
+	// ReasonUnits: the quantity is more than stock can count, alone or together with the
+	// others of its code, of which the biggest are rejected.
+	ReasonUnits = "units"
+	// ReasonAmount: the quantity times the price is more than can be computed exactly, alone
+	// or together with the other rows of the file, of which the biggest are rejected.
+	ReasonAmount = "amount"
+	// ReasonLines: the document sells more lines than an order can have, and this is one of
+	// those behind them.
+	ReasonLines = "lines"
+)
+
+// Note says what of an accepted row could not be kept.
+type Note struct {
+	Line     int    `json:"line"` // as in Rejected
+	Document string `json:"document"`
+	Reason   string `json:"reason"` // one of the Note constants
+	Text     string `json:"text"`   // for people, as in Rejected
+}
+
+// The reasons of notes. They are stable.
+const (
+	// NoteDate: there is a date and it cannot be read, so the row says nothing about when.
+	NoteDate = "date"
+	// NoteDescription: the description had control characters, or bytes that are no text, or
+	// more than 1,024 bytes; what is left is kept.
+	NoteDescription = "description"
 )
 
 // clip quotes a field for a text: shortened, on one line, safe to print.

@@ -13,8 +13,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// The sample has one of everything, except a line that is too long, which would be most of
-// the file.
+// The sample has one of everything, except a line that is too long and a document of too many
+// lines, which would be most of the file.
 func TestSampleHasEveryDirt(t *testing.T) {
 	t.Parallel()
 	f := read(t, string(Sample()))
@@ -24,10 +24,20 @@ func TestSampleHasEveryDirt(t *testing.T) {
 	}
 	for _, reason := range []string{
 		ReasonQuote, ReasonColumns, ReasonMissingDocument, ReasonMissingCode, ReasonFieldTooLong, ReasonEncoding, ReasonControlCharacter,
-		ReasonQuantity, ReasonZeroQuantity, ReasonPrice, ReasonPriceDecimals, ReasonNegativePrice, ReasonDate, ReasonCreditQuantity, ReasonCustomer,
+		ReasonQuantity, ReasonZeroQuantity, ReasonPrice, ReasonPriceDecimals, ReasonNegativePrice, ReasonCreditQuantity, ReasonCustomer,
+		ReasonUnits, ReasonAmount,
 	} {
 		if !seen[reason] {
 			t.Errorf("no row is rejected for %s", reason)
+		}
+	}
+	noted := map[string]bool{}
+	for _, n := range f.Notes {
+		noted[n.Reason] = true
+	}
+	for _, reason := range []string{NoteDate, NoteDescription} {
+		if !noted[reason] {
+			t.Errorf("there is no note for %s", reason)
 		}
 	}
 }
@@ -41,6 +51,9 @@ func TestSampleGolden(t *testing.T) {
 	fmt.Fprintf(&b, "%v\n%d rows, %d documents\n\n", f.Dialect, f.Rows, len(f.Documents))
 	for _, r := range f.Rejected {
 		fmt.Fprintf(&b, "line %d: %q %s: %s\n", r.Line, r.Document, r.Reason, r.Text)
+	}
+	for _, n := range f.Notes {
+		fmt.Fprintf(&b, "note on line %d: %q %s: %s\n", n.Line, n.Document, n.Reason, n.Text)
 	}
 	fmt.Fprintf(&b, "\nstreams %s\n\n", streams(p))
 	for i := range p.Orders {
