@@ -247,10 +247,11 @@ func distinct(keys []hyperlocal.IdempotencyKey) (out []hyperlocal.IdempotencyKey
 	return out, at
 }
 
-const idempotencyPrune = `DELETE FROM hc_idempotency WHERE created_at < $1`
+const idempotencyPrune = `DELETE FROM hc_idempotency WHERE (tenant, caller, route, key) IN (
+	SELECT tenant, caller, route, key FROM hc_idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2)`
 
-// Prune forgets keys claimed before the given time and returns how many that were. A request
-// repeated under such a key is a new request.
-func (i *Idempotency) Prune(ctx context.Context, before time.Time) (int64, error) {
-	return i.s.change(ctx, idempotencyPrune, i.s.at(before))
+// Prune forgets at most limit of the keys that were claimed before the given time, oldest
+// first, and returns how many. A request repeated under such a key is a new request.
+func (i *Idempotency) Prune(ctx context.Context, before time.Time, limit int) (int64, error) {
+	return i.s.change(Background(ctx), idempotencyPrune, i.s.at(before), limit)
 }

@@ -55,10 +55,12 @@ func (i *Inbox) Claim(ctx context.Context, consumer string, tenant hyperlocal.Te
 	return out, nil
 }
 
-const inboxPrune = `DELETE FROM hc_inbox WHERE seen_at < $1`
+const inboxPrune = `DELETE FROM hc_inbox WHERE (tenant, consumer, event_id) IN (
+	SELECT tenant, consumer, event_id FROM hc_inbox WHERE seen_at < $1 ORDER BY seen_at LIMIT $2)`
 
-// Prune forgets what was handled before the given time, and returns how many entries that
-// were. An event that is delivered again after that is handled again.
-func (i *Inbox) Prune(ctx context.Context, before time.Time) (int64, error) {
-	return i.s.change(ctx, inboxPrune, i.s.at(before))
+// Prune forgets at most limit of the events that were handled before the given time, oldest
+// first, and returns how many. An event that is delivered again after that is handled again,
+// so keep them for longer than the outbox keeps what it has published.
+func (i *Inbox) Prune(ctx context.Context, before time.Time, limit int) (int64, error) {
+	return i.s.change(Background(ctx), inboxPrune, i.s.at(before), limit)
 }

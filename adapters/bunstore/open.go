@@ -35,7 +35,7 @@ func Open(ctx context.Context, dsn string, opts ...Option) (*Store, error) {
 	case strings.HasPrefix(dsn, "postgres://"), strings.HasPrefix(dsn, "postgresql://"):
 		s, err = openPostgres(dsn, opts)
 	case strings.HasPrefix(dsn, "sqlite:"):
-		s, err = openSQLite(strings.TrimPrefix(dsn, "sqlite:"), opts)
+		s, err = openSQLite(ctx, strings.TrimPrefix(dsn, "sqlite:"), opts)
 	default:
 		return nil, errDSN.WithMessage("start the DSN with postgres://, postgresql:// or sqlite:")
 	}
@@ -91,7 +91,7 @@ func openPostgres(dsn string, opts []Option) (*Store, error) {
 	return s, nil
 }
 
-func openSQLite(path string, opts []Option) (*Store, error) {
+func openSQLite(ctx context.Context, path string, opts []Option) (*Store, error) {
 	s, err := newStore(SQLite, opts)
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func openSQLite(path string, opts []Option) (*Store, error) {
 	}
 	file := "file:" + (&url.URL{Path: path}).EscapedPath()
 	if s.readOnly {
-		return openReadOnly(s, file, pragmas)
+		return openReadOnly(ctx, s, path, file, pragmas)
 	}
 	pragmas.Add("_pragma", "journal_mode(WAL)")
 	writer, err := sql.Open("sqlite", file+"?"+pragmas.Encode())
@@ -134,20 +134,6 @@ func openSQLite(path string, opts []Option) (*Store, error) {
 	}
 	s.limit(readers)
 	s.attach(readers, writer)
-	return s, nil
-}
-
-// openReadOnly opens readers only, so that not even a checkpoint touches the file.
-func openReadOnly(s *Store, file string, pragmas url.Values) (*Store, error) {
-	pragmas.Set("_txlock", "deferred")
-	pragmas.Set("mode", "ro")
-	pragmas.Add("_pragma", "query_only(1)")
-	readers, err := sql.Open("sqlite", file+"?"+pragmas.Encode())
-	if err != nil {
-		return nil, errDSN.WithCause(err)
-	}
-	s.limit(readers)
-	s.attach(readers, nil)
 	return s, nil
 }
 
@@ -213,6 +199,9 @@ func (s *Store) verifySQLite(ctx context.Context) error {
 	}
 	var version string
 	if err := db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
+		if s.readOnly {
+			return s.unreadable(err)
+		}
 		if e := s.classify(err); hyperlocal.ReasonOf(e) == errUnavailable.Reason {
 			return errUnavailable.WithMessage("the SQLite file cannot be opened; " +
 				"check that its directory exists and that this process may write there").WithCause(err)

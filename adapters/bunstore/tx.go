@@ -64,7 +64,7 @@ func (s *Store) txn(ctx context.Context) *txn {
 // It joins the transaction of this store in ctx. Else, in a host's transaction (see
 // [Store.WithTx]), fn runs in a savepoint: its writes are sent before WithinTx returns, and
 // on an error the host's transaction is as it was before. Else it runs in a transaction of
-// its own, again from the start when it lost to another one, at most five times.
+// its own, again from the start when it lost to another one, at most ten times (see [WithRetries]).
 //
 // If fn fails or panics, or ctx ends before the commit, everything is rolled back. A joined
 // closure that fails takes back what it had queued; if some of that had been sent already,
@@ -90,24 +90,52 @@ func (s *Store) WithinTx(ctx context.Context, fn func(ctx context.Context) error
 	if s.open.has(me) {
 		return errNested
 	}
+	lost := 0 // since it was our turn
+	leave := func() {}
+	defer func() { leave() }()
 	for attempt := 1; ; attempt++ {
 		again, err := s.attempt(ctx, me, fn)
-		if !again {
+		if !again || attempt == s.retries {
 			return err
 		}
-		if attempt == s.retries {
-			return err
-		}
-		if e := s.pause(ctx, attempt); e != nil {
+		lost++
+		if e := s.pause(ctx, lost); e != nil {
 			return e
+		}
+		if attempt == freeTries {
+			leave = s.turn(ctx)
+			lost = 0
 		}
 	}
 }
 
-// pause waits before the next attempt: 2, 4, 8, ... ms, half of it random.
+// freeTries is how often a transaction is run regardless of others that lose. Those that lost
+// so often take turns: else, on rows that everybody wants, all would lose to each other until
+// their attempts are used up. turnPatience bounds the wait, so that a turn held for long, in
+// another process's way or around a transaction of another store, only slows things down.
+const (
+	freeTries    = 2
+	turnPatience = time.Second
+)
+
+// turn waits until no other loser is running, and returns what ends the turn.
+func (s *Store) turn(ctx context.Context) (leave func()) {
+	timer := time.NewTimer(turnPatience)
+	defer timer.Stop()
+	select {
+	case s.losers <- struct{}{}:
+		return func() { <-s.losers }
+	case <-timer.C:
+	case <-ctx.Done(): // the next attempt says so
+	}
+	return func() {}
+}
+
+// pause waits before the next attempt: at most 8, 16, 32, 64 and then 128 ms, three quarters of
+// it random, so that those who got in each other's way come back one by one.
 func (s *Store) pause(ctx context.Context, attempt int) error {
-	gap := 2 * time.Millisecond << min(attempt, 8)
-	gap = gap/2 + time.Duration(hyperlocal.RandomUint64()%uint64(gap/2))
+	gap := 4 * time.Millisecond << min(attempt, 5)
+	gap = gap/4 + time.Duration(hyperlocal.RandomUint64()%uint64(gap*3/4))
 	timer := time.NewTimer(gap)
 	defer timer.Stop()
 	select {

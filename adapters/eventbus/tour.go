@@ -2,6 +2,7 @@ package eventbus
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
@@ -55,6 +56,8 @@ func (t *tour) step(ctx context.Context) {
 	}
 	again, err := t.dispatch(ctx, now)
 	switch {
+	case errors.Is(err, hyperlocal.ErrTxRetry): // nobody is at fault; the next look is the second try
+		t.wait(ctx, c.Poll)
 	case err != nil:
 		c.Logger.ErrorContext(ctx, "the outbox cannot be read", "error", err)
 		t.wait(ctx, c.Poll)
@@ -223,7 +226,9 @@ func (t *tour) mark(ctx context.Context) {
 			err = nil
 		}
 		if err != nil {
-			c.Logger.ErrorContext(ctx, "published events cannot be marked", "error", err)
+			if ctx.Err() == nil { // else they are kept for the last look, see finish
+				c.Logger.ErrorContext(ctx, "published events cannot be marked", "error", err)
+			}
 			return
 		}
 	}

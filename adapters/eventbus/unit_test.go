@@ -1,8 +1,10 @@
 package eventbus_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -258,6 +260,50 @@ func TestStopWhileHandling(t *testing.T) {
 		stop()
 	}
 	f.check(t, []hyperlocal.Envelope{event}, "mailer")
+}
+
+// endsAtMark is a queue on which the relay is stopped at the moment when it wants to mark.
+type endsAtMark struct {
+	queue.Queue
+	stop func()
+	once sync.Once
+}
+
+func (q *endsAtMark) Mark(ctx context.Context, now time.Time, published []queue.Place, failed []queue.Failure) error {
+	q.once.Do(q.stop)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return q.Queue.Mark(ctx, now, published, failed)
+}
+
+// TestStopWhileMarkingIsNoError: a relay that is stopped marks what it has published on its way
+// out and has nothing to complain about.
+func TestStopWhileMarkingIsNoError(t *testing.T) {
+	t.Parallel()
+	p := memory(t)
+	transport := eventbus.GoChannel(eventbus.GoChannelConfig{})
+	defer transport.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var log bytes.Buffer // written by the relay alone, read when it has ended
+	r, err := eventbus.NewRelay(eventbus.RelayConfig{
+		Queue: &endsAtMark{Queue: p.queue, stop: cancel}, Publisher: transport, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	appendAll(t, p, envelope("a", 1, 0))
+	if err := r.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if log.Len() > 0 {
+		t.Errorf("an ordinary stop logs %s", log.String())
+	}
+	s, err := p.queue.Statistics(t.Context(), time.Now())
+	if err != nil || s.Pending != 0 {
+		t.Errorf("left: %+v, %v", s, err)
+	}
 }
 
 func TestRelayDrainsAlone(t *testing.T) {

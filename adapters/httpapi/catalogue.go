@@ -171,7 +171,7 @@ func (a *api) getProduct(ctx context.Context, c caller, in *productInput) (*prod
 	if err != nil {
 		return nil, err
 	}
-	if p.State == catalog.Draft && !c.sells(p.Merchant) {
+	if p.State != catalog.Active && !c.sells(p.Merchant) {
 		return nil, catalog.ErrProductNotFound.With("product", in.Product)
 	}
 	return &productOutput{ETag: etag(p.Version), Body: viewProduct(p)}, nil

@@ -87,8 +87,9 @@ func (l *Limits) setDefaults() {
 // New returns the handler, or reports everything that is missing or wrong at once. It serves
 // absolute paths, so it is mounted at the root of a host name.
 //
-// What only a server can do is left to it: http.Server's ReadHeaderTimeout, ReadTimeout and
-// IdleTimeout, TLS, rate limits, and CORS if other sites are to call the API from browsers.
+// What only a server can do is left to it: http.Server's ReadHeaderTimeout, ReadTimeout,
+// IdleTimeout and WriteTimeout, which must be longer than Limits.Timeout or the answer that the
+// time is over is never sent; TLS, rate limits, and CORS if other sites are to call the API from browsers.
 func New(c Config) (http.Handler, error) {
 	c.Limits.setDefaults()
 	var wrong []error

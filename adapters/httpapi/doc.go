@@ -44,6 +44,11 @@
 // change accepts one. A repetition is answered with what the first request achieved and the
 // header Idempotency-Replayed; the same key with another request is refused with 422.
 //
+// # Time zones
+//
+// The time zone of an order must be in the IANA database. Import time/tzdata where the machine
+// may lack it.
+//
 // # What it never does
 //
 // It takes no price, tenant or actor from a request. It takes no card number: any text that

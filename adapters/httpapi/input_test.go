@@ -90,6 +90,11 @@ func TestBadPlacementsAreRefused(t *testing.T) {
 		{"an odd country", set("contact", map[string]any{"address": map[string]any{"country": "Utopia"}}), 422, "invalid", "order/invalid_contact"},
 		{"an odd fulfilment", set("fulfilment", "teleport"), 422, "invalid", "http/invalid_request"},
 		{"a time that is none", set("requested_from", "tomorrow"), 422, "invalid", "http/invalid_request"},
+		{"the zero of a time", set("requested_from", "0001-01-01T00:00:00Z"), 422, "invalid", "http/invalid_requested_from"},
+		{"the zero of a time as the end", set("requested_to", "0001-01-01T00:00:00Z"), 422, "invalid", "http/invalid_requested_to"},
+		{"a time zone that is none", set("time_zone", "Middle/Earth"), 422, "invalid", "http/invalid_time_zone"},
+		{"a path as a time zone", set("time_zone", "../../etc/passwd"), 422, "invalid", "http/invalid_time_zone"},
+		{"the machine's time zone", set("time_zone", "Local"), 422, "invalid", "http/invalid_time_zone"},
 		{"a window that ends before it begins", func(b map[string]any) {
 			b["requested_from"], b["requested_to"] = "2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"
 		}, 422, "invalid", "order/invalid_requested_to"},
@@ -112,6 +117,9 @@ func TestBadPlacementsAreRefused(t *testing.T) {
 	}
 	if after := w.dump(); after != before {
 		t.Error("something has changed")
+	}
+	for _, zone := range []string{"Europe/London", "UTC", "America/Argentina/Ushuaia"} {
+		w.post("ann", "/v1/orders", "good "+zone, edited(w, set("time_zone", zone))).want(http.StatusCreated)
 	}
 	// A refusal leaves the key free.
 	w.post("ann", "/v1/orders", "bad more than there is", placement("bakery", w.bread[acme], 1)).want(http.StatusCreated)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hyperlocal-sdk/hyperlocal"
 	"github.com/hyperlocal-sdk/hyperlocal/adapters/httpapi"
+	"github.com/hyperlocal-sdk/hyperlocal/catalog"
 	"github.com/hyperlocal-sdk/hyperlocal/loyalty"
 )
 
@@ -350,6 +351,17 @@ func TestShoppersDoNotSeeDrafts(t *testing.T) {
 	if len(list.Items) != 0 {
 		t.Error("a shopper lists drafts")
 	}
+}
+
+func TestShoppersDoNotSeeWhatIsNoLongerSold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	gone := w.sell(acme, "bakery", "canary-gone", 500, 0, catalog.Archived)
+	product := "/v1/products/" + string(gone.ID)
+	w.get("ann", product).refused(http.StatusNotFound, "not_found", "catalog/product_not_found")
+	w.get("grocer", product).refused(http.StatusNotFound, "not_found", "catalog/product_not_found")
+	w.get("baker", product).want(http.StatusOK)
+	w.get("admin", product).want(http.StatusOK)
 }
 
 func TestListsShowWhatIsTheCallers(t *testing.T) {

@@ -138,6 +138,31 @@ func (a *api) placeOrder(ctx context.Context, c caller, in *placeInput) (*placeO
 	}, nil
 }
 
+// window takes over when the customer wants the order. The zero of a time stands for none in
+// a command, so a body that says it would be misunderstood.
+func window(command *order.PlaceCommand, from, to *time.Time) error {
+	for _, w := range []struct {
+		field string
+		given *time.Time
+		at    *time.Time
+	}{{"requested_from", from, &command.RequestedFrom}, {"requested_to", to, &command.RequestedTo}} {
+		if w.given == nil {
+			continue
+		}
+		if w.given.IsZero() {
+			return hyperlocal.Invalid("http", w.field, "this is no time to want anything at; leave the field out for none")
+		}
+		*w.at = *w.given
+	}
+	if command.TimeZone == "" {
+		return nil
+	}
+	if _, err := time.LoadLocation(command.TimeZone); err != nil || command.TimeZone == "Local" {
+		return hyperlocal.Invalid("http", "time_zone", "a time zone is named as in the IANA database, such as Europe/London")
+	}
+	return nil
+}
+
 // placement is the command that a body stands for, as far as the caller may give it.
 func (a *api) placement(c caller, in *placeInput) (order.PlaceCommand, error) {
 	b := in.Body
@@ -161,11 +186,8 @@ func (a *api) placement(c caller, in *placeInput) (order.PlaceCommand, error) {
 	if b.Points > 0 && a.BeforePlace == nil {
 		return command, ErrField.With("field", "points") // nobody would say what they are worth
 	}
-	if b.RequestedFrom != nil {
-		command.RequestedFrom = *b.RequestedFrom
-	}
-	if b.RequestedTo != nil {
-		command.RequestedTo = *b.RequestedTo
+	if err := window(&command, b.RequestedFrom, b.RequestedTo); err != nil {
+		return command, err
 	}
 	for i, l := range b.Lines {
 		command.Lines[i] = order.PlaceLine{

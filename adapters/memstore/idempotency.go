@@ -130,13 +130,13 @@ func (i *Idempotency) settle(ctx context.Context, keys []hyperlocal.IdempotencyK
 	return nil
 }
 
-// Prune forgets keys claimed before the given time and returns how many that were. A request
-// repeated under such a key is a new request.
-func (i *Idempotency) Prune(ctx context.Context, before time.Time) (n int64, err error) {
+// Prune forgets at most limit of the keys that were claimed before the given time, and
+// returns how many. A request repeated under such a key is a new request.
+func (i *Idempotency) Prune(ctx context.Context, before time.Time, limit int) (n int64, err error) {
 	err = i.db.write(ctx, func(t *tx) error {
 		n = 0
 		for id, row := range i.t.keys.all() {
-			if row.created.Before(before) {
+			if n < int64(limit) && row.created.Before(before) {
 				i.t.keys.del(t, id)
 				n++
 			}

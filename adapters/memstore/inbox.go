@@ -48,13 +48,14 @@ func (i *Inbox) Claim(ctx context.Context, consumer string, tenant hyperlocal.Te
 	return fresh, nil
 }
 
-// Prune forgets what was handled before the given time, and returns how many entries that
-// were. An event that is delivered again after that is handled again.
-func (i *Inbox) Prune(ctx context.Context, before time.Time) (n int64, err error) {
+// Prune forgets at most limit of the events that were handled before the given time, and
+// returns how many. An event that is delivered again after that is handled again, so keep
+// them for longer than the outbox keeps what it has published.
+func (i *Inbox) Prune(ctx context.Context, before time.Time, limit int) (n int64, err error) {
 	err = i.db.write(ctx, func(t *tx) error {
 		n = 0
 		for key, at := range i.t.seen.all() {
-			if at.Before(before) {
+			if n < int64(limit) && at.Before(before) {
 				i.t.seen.del(t, key)
 				n++
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,6 +25,9 @@ type benchPlace struct {
 // Run measures and prints.
 func (c *benchPlace) Run(ctx context.Context, con *console) error {
 	r, err := bench.Place(ctx, bench.Options{DSN: c.DB, Clients: c.Clients, Items: c.Skus, Duration: c.Duration})
+	if errors.Is(err, bench.ErrOptions) {
+		return usage(err)
+	}
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // the time zones of orders are known wherever this runs
 
 	"github.com/alecthomas/kong"
 
@@ -34,7 +35,7 @@ func main() {
 const (
 	exitOK       = 0
 	exitFailed   = 1 // also: verify found violations
-	exitCannot   = 2 // verify could not look; wrong usage
+	exitCannot   = 2 // verify and migrate status could not look; wrong usage
 	exitAborted  = 130
 	defaultStore = "sqlite:./hyperlocal.db"
 )
@@ -61,6 +62,9 @@ type exit struct {
 
 func (e exit) Error() string { return e.err.Error() }
 func (e exit) Unwrap() error { return e.err }
+
+// usage is an error of whoever typed the command.
+func usage(err error) error { return exit{code: exitCannot, err: err} }
 
 func run(args []string, out, errOut io.Writer) int {
 	var cmd commands
@@ -99,6 +103,9 @@ func run(args []string, out, errOut io.Writer) int {
 	fmt.Fprintln(errOut, "refserver:", oneLine(err))
 	if e, ok := errors.AsType[exit](err); ok {
 		return e.code
+	}
+	if hyperlocal.ReasonOf(err) == "store/dsn" {
+		return exitCannot // --db is wrong
 	}
 	return exitFailed
 }

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hyperlocal-sdk/hyperlocal/adapters/bunstore"
 	"github.com/hyperlocal-sdk/hyperlocal/examples/refserver/internal/app"
 )
 
 type migrateCommand struct {
 	Up     migrateUp     `cmd:"" help:"Apply what is missing. Safe to repeat and to run twice at a time."`
-	Status migrateStatus `cmd:"" help:"Show which migrations are applied."`
+	Status migrateStatus `cmd:"" help:"Show which migrations are applied. It never writes."`
 }
 
 type migrateUp struct {
@@ -21,8 +22,8 @@ var errNoSchema = errors.New("a database in memory has no schema to migrate; nam
 
 // Run migrates and shows the result.
 func (c *migrateUp) Run(ctx context.Context, con *console) error {
-	if c.DB == app.Memory {
-		return errNoSchema
+	if app.InMemory(c.DB) {
+		return usage(errNoSchema)
 	}
 	db, err := app.OpenDatabase(ctx, c.DB)
 	if err != nil {
@@ -39,17 +40,15 @@ type migrateStatus struct {
 	DB string `name:"db" default:"${db}" help:"Database: sqlite:PATH or postgres://..." placeholder:"DSN"`
 }
 
-// Run shows the migrations without applying any.
+// Run shows the migrations without applying any. It fails with exit code 1 on a database that
+// a newer program has migrated, 2 if it cannot look.
 func (c *migrateStatus) Run(ctx context.Context, con *console) error {
-	if c.DB == app.Memory {
-		return errNoSchema
+	if app.InMemory(c.DB) {
+		return usage(errNoSchema)
 	}
-	if err := app.RequireExisting(c.DB); err != nil {
-		return err
-	}
-	db, err := app.OpenDatabase(ctx, c.DB)
+	db, err := app.Inspect(ctx, c.DB)
 	if err != nil {
-		return err
+		return exit{code: exitCannot, err: err}
 	}
 	defer db.Close()
 	return printStatus(ctx, con, db)
@@ -58,14 +57,19 @@ func (c *migrateStatus) Run(ctx context.Context, con *console) error {
 func printStatus(ctx context.Context, con *console, db *app.Database) error {
 	all, err := db.SQL.MigrationStatus(ctx)
 	if err != nil {
-		return err
+		return exit{code: exitCannot, err: err}
 	}
+	var newer error
 	for _, m := range all {
 		state := "pending"
 		if !m.AppliedAt.IsZero() {
 			state = m.AppliedAt.Format("2006-01-02 15:04:05")
 		}
+		if m.Unknown {
+			state += "  unknown to this program"
+			newer = bunstore.ErrNewerSchema.With("migration", m.Name)
+		}
 		fmt.Fprintf(con.out, "%-20s %s\n", m.Name, state)
 	}
-	return nil
+	return newer
 }

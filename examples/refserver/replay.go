@@ -35,11 +35,11 @@ var errNotClean = errors.New("the books do not agree; the report names what is v
 // Run replays and prints the report.
 func (c *replayCommand) Run(ctx context.Context, con *console) error {
 	if c.Clients < 1 || c.Clients > 1000 {
-		return errors.New("--clients takes a number from 1 to 1000")
+		return usage(errors.New("--clients takes a number from 1 to 1000"))
 	}
 	currency, err := hyperlocal.ParseCurrency(c.Currency)
 	if err != nil {
-		return err
+		return usage(fmt.Errorf("--currency: %w", err))
 	}
 	file, plan, err := c.read(currency)
 	if err != nil {
@@ -50,7 +50,7 @@ func (c *replayCommand) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	defer remove()
-	a, err := app.New(ctx, app.Config{DSN: dsn, Logger: con.quiet()})
+	a, err := app.New(ctx, app.Config{DSN: dsn, Logger: con.quiet(), Policy: replay.Policy()})
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (b *bar) clear() {
 	}
 }
 
-// shownRows is how many rejected rows and conflicts a person is shown; JSON has all.
+// shownRows is how many rejected rows, notes and conflicts a person is shown; JSON has all.
 const shownRows = 20
 
 func printReport(out io.Writer, r *replay.Report) error {
@@ -182,6 +182,7 @@ func printReport(out io.Writer, r *replay.Report) error {
 		{"journal balanced", r.JournalBalanced},
 		{"invariants violated", violated(r)},
 		{"rejected rows", len(r.RejectedRows)},
+		{"notes", len(r.Notes) + r.MoreNotes},
 		{"conflicts", len(r.Conflicts)},
 		{"elapsed", (time.Duration(r.ElapsedMS) * time.Millisecond).String()},
 		{"orders per second", r.OrdersPerSecond},
@@ -191,13 +192,8 @@ func printReport(out io.Writer, r *replay.Report) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	for i, row := range r.RejectedRows {
-		if i == shownRows {
-			fmt.Fprintf(out, "... and %d more rejected rows; --json shows all\n", len(r.RejectedRows)-i)
-			break
-		}
-		fmt.Fprintf(out, "rejected line %d: %s (%s)\n", row.Line, row.Text, row.Reason)
-	}
+	printRows(out, "rejected", r.RejectedRows, len(r.RejectedRows))
+	printRows(out, "note on", r.Notes, len(r.Notes)+r.MoreNotes)
 	for i, c := range r.Conflicts {
 		if i == shownRows {
 			fmt.Fprintf(out, "... and %d more conflicts; --json shows all\n", len(r.Conflicts)-i)
@@ -206,6 +202,16 @@ func printReport(out io.Writer, r *replay.Report) error {
 		fmt.Fprintf(out, "conflict %s: it is there with other content (%s)\n", c.Reference, c.Reason)
 	}
 	return nil
+}
+
+func printRows(out io.Writer, what string, rows []replay.RejectedRow, all int) {
+	for i, row := range rows {
+		if i == shownRows {
+			fmt.Fprintf(out, "... and %d more; --json shows them\n", all-i)
+			return
+		}
+		fmt.Fprintf(out, "%s line %d: %s (%s)\n", what, row.Line, row.Text, row.Reason)
+	}
 }
 
 func violated(r *replay.Report) string {

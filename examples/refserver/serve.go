@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -18,16 +19,41 @@ type serveCommand struct {
 	Log  string `default:"info" enum:"debug,info,warn,error" help:"Least level that is logged: debug, info, warn or error."`
 
 	GatewayTimeout time.Duration `default:"10s" help:"How long a payment gateway may take to answer; afterwards the outcome counts as unknown and is looked up."`
+	DrainDelay     time.Duration `default:"1s" help:"How long requests are still taken after /readyz has begun to fail on the way out."`
+	KeepKeys       time.Duration `default:"72h" help:"How long idempotency keys are remembered, at least 24h."`
+}
+
+// leastKeys is how long clients may rely on their idempotency keys.
+const leastKeys = 24 * time.Hour
+
+// check refuses flags that make no sense.
+func (c *serveCommand) check() error {
+	if err := app.CheckGatewayTimeout(c.GatewayTimeout); err != nil {
+		return fmt.Errorf("--gateway-timeout: %w", err)
+	}
+	if c.DrainDelay < 0 {
+		return errors.New("--drain-delay takes no negative time")
+	}
+	if c.KeepKeys < leastKeys {
+		return fmt.Errorf("--keep-keys takes at least %s, which clients rely on", leastKeys)
+	}
+	return nil
 }
 
 // Run serves until it is interrupted.
 func (c *serveCommand) Run(ctx context.Context, con *console) error {
+	if err := c.check(); err != nil {
+		return usage(err)
+	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Log)); err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(con.err, &slog.HandlerOptions{Level: level}))
-	a, err := app.New(ctx, app.Config{DSN: c.DB, Addr: c.Addr, Seed: c.Seed, Logger: log, GatewayTimeout: c.GatewayTimeout})
+	a, err := app.New(ctx, app.Config{
+		DSN: c.DB, Addr: c.Addr, Seed: c.Seed, Logger: log,
+		GatewayTimeout: c.GatewayTimeout, DrainDelay: c.DrainDelay, KeepKeys: c.KeepKeys,
+	})
 	if err != nil {
 		return err
 	}

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/hyperlocal-sdk/hyperlocal/adapters/audit"
+	"github.com/hyperlocal-sdk/hyperlocal/adapters/bunstore"
 	"github.com/hyperlocal-sdk/hyperlocal/examples/refserver/internal/app"
 )
 
@@ -36,15 +38,14 @@ func (c *verifyCommand) Run(ctx context.Context, con *console) error {
 }
 
 func (c *verifyCommand) look(ctx context.Context) (audit.Report, error) {
-	if err := app.RequireExisting(c.DB); err != nil {
-		return audit.Report{}, err
-	}
-	db, err := app.OpenDatabase(ctx, c.DB)
+	db, err := app.Inspect(ctx, c.DB)
 	if err != nil {
 		return audit.Report{}, err
 	}
 	defer db.Close()
-	if err := db.SQL.CheckSchema(ctx); err != nil {
+	if err := db.SQL.CheckSchema(ctx); errors.Is(err, bunstore.ErrPendingSchema) {
+		return audit.Report{}, fmt.Errorf("the database lacks migrations; run refserver migrate up --db %s", redact(c.DB))
+	} else if err != nil {
 		return audit.Report{}, err
 	}
 	return audit.Run(ctx, db.Audit)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/hyperlocal-sdk/hyperlocal"
 	"github.com/hyperlocal-sdk/hyperlocal/adapters/httpapi"
 	"github.com/hyperlocal-sdk/hyperlocal/order"
+	"github.com/hyperlocal-sdk/hyperlocal/payment"
 )
 
 // Config of an App. The zero value runs in memory without an HTTP edge.
@@ -27,6 +29,11 @@ type Config struct {
 	// GatewayTimeout bounds a call to a payment gateway; zero: payment's default. Twice as
 	// long after it was begun, a payment that nobody answered for is looked up.
 	GatewayTimeout time.Duration
+	// DrainDelay is how long requests are still taken after readiness has begun to fail, so that
+	// whoever balances the load sees it before the port closes.
+	DrainDelay time.Duration
+	// KeepKeys is how long a server remembers idempotency keys; zero: 72 hours.
+	KeepKeys time.Duration
 	// Database, if set, is used in place of DSN and is not closed.
 	Database *Database
 }
@@ -45,6 +52,7 @@ type App struct {
 	listener net.Listener
 	server   *http.Server
 	draining atomic.Bool
+	handling sync.RWMutex // read-locked by every request under way
 }
 
 // New opens and migrates the database, builds the services, seeds if asked to, and takes the
@@ -58,6 +66,13 @@ func New(ctx context.Context, c Config) (a *App, err error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if c.KeepKeys == 0 {
+		c.KeepKeys = keepKeys
+	}
+	limits := httpapi.DefaultLimits()
+	if err := CheckGatewayTimeout(c.GatewayTimeout); err != nil {
+		return nil, err
 	}
 	a = &App{config: c, clock: c.Clock, log: c.Logger, DB: c.Database}
 	defer func() {
@@ -98,14 +113,15 @@ func New(ctx context.Context, c Config) (a *App, err error) {
 	}
 	handler, err := httpapi.New(httpapi.Config{
 		Orders: a.Orders, Stock: a.Stock, Catalog: a.Catalog, Payments: a.Payments, Loyalty: a.Loyalty, Ledger: a.Ledger,
-		Authenticate: a.Keys.Authenticate, Ready: a.ready, Logger: c.Logger,
+		Authenticate: a.Keys.Authenticate, Ready: a.ready, Logger: c.Logger, Limits: limits,
 	})
 	if err != nil {
 		return a, err
 	}
 	a.server = &http.Server{
-		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
-		WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: a.counted(handler), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		// Longer than a request may take, or nobody would be told that it took too long.
+		WriteTimeout: limits.Timeout + 10*time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelWarn),
 	}
 	return a, nil
@@ -137,11 +153,43 @@ func (a *App) ready(ctx context.Context) error {
 	return a.DB.Ping(ctx)
 }
 
-// drainTime is how long requests under way get when the server stops.
-const drainTime = 10 * time.Second
+// answering is what a request needs besides the time of the gateway that it waits for.
+const answering = 3 * time.Second
+
+// CheckGatewayTimeout refuses a time for payment gateways that no request could wait for.
+func CheckGatewayTimeout(d time.Duration) error {
+	request := httpapi.DefaultLimits().Timeout
+	if d < 0 || d > request-answering {
+		return fmt.Errorf("a payment gateway can be given at most %s, because a request ends after %s; it was %s", request-answering, request, d)
+	}
+	return nil
+}
+
+// drainTime is how long requests under way get when the server stops: the slowest that there
+// is waits for a payment gateway.
+func (a *App) drainTime() time.Duration {
+	gateway := a.config.GatewayTimeout
+	if gateway == 0 {
+		gateway = payment.DefaultPolicy().Timeout
+	}
+	return gateway + answering
+}
+
+// counted lets Run know when the last handler has returned.
+func (a *App) counted(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !a.handling.TryRLock() { // everything is over, and the database about to be closed
+			panic(http.ErrAbortHandler)
+		}
+		defer a.handling.RUnlock()
+		h.ServeHTTP(w, r)
+	})
+}
 
 // Run works until ctx ends or a part fails for good, and then stops in order: readiness
-// fails, requests under way are answered, the workers, the relay and the event router end.
+// fails, after DrainDelay the port closes, requests under way are answered, the workers, the
+// relay and the event router end. Requests that take longer than the gateway timeout and a
+// little are cut off, with a warning in the log; no handler runs any more when Run returns.
 // started, if not nil, is called when everything runs.
 func (a *App) Run(ctx context.Context, started func()) error {
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -164,15 +212,13 @@ func (a *App) Run(ctx context.Context, started func()) error {
 	var failed error
 	select {
 	case <-ctx.Done():
+		a.draining.Store(true)
+		failed = a.linger(ended)
 	case failed = <-ended:
+		a.draining.Store(true)
 	}
-	a.draining.Store(true)
 	if serving {
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-		defer cancel()
-		if err := a.server.Shutdown(grace); err != nil {
-			failed = errors.Join(failed, fmt.Errorf("requests were still under way after %s: %w", drainTime, err))
-		}
+		failed = errors.Join(failed, a.stopServing(ctx))
 	}
 	stop(nil)
 	a.workers.wait()
@@ -180,6 +226,36 @@ func (a *App) Run(ctx context.Context, started func()) error {
 		failed = nil
 	}
 	return failed
+}
+
+// linger waits until the load goes elsewhere, or a part fails.
+func (a *App) linger(ended <-chan error) error {
+	if a.server == nil || a.config.DrainDelay <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(a.config.DrainDelay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case err := <-ended:
+		return err
+	}
+}
+
+// stopServing closes the port and waits until the last handler has returned. Every request
+// ends by itself, see httpapi.Limits; once its connection is closed, sooner.
+func (a *App) stopServing(ctx context.Context) error {
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.drainTime())
+	defer cancel()
+	err := a.server.Shutdown(grace)
+	if errors.Is(err, context.DeadlineExceeded) {
+		a.log.WarnContext(ctx, "requests were still under way when the time was over and are cut off", "after", a.drainTime())
+		err = nil
+	}
+	_ = a.server.Close()
+	a.handling.Lock() // for good: nothing is handled any more
+	return err
 }
 
 // Close closes what New opened. Call it after Run has returned.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
 	"github.com/hyperlocal-sdk/hyperlocal/adapters/audit"
@@ -34,14 +35,31 @@ type Database struct {
 	Loyalty     loyalty.Store
 	Community   community.Store
 	Outbox      hyperlocal.Outbox
-	Inbox       hyperlocal.Inbox
+	Inbox       Inbox
 	Schedules   hyperlocal.Schedules
-	Idempotency hyperlocal.Idempotency
+	Idempotency Idempotency
 	Queue       queue.Queue
 	SandboxLog  sandbox.Log
 	Audit       audit.Source
 
 	SQL *bunstore.Store // nil in memory
+
+	dsn   string // "" in memory
+	known ownSecret
+}
+
+// Inbox is the inbox of a database. Prune forgets at most limit of the events that were handled
+// before the given time.
+type Inbox interface {
+	hyperlocal.Inbox
+	Prune(ctx context.Context, before time.Time, limit int) (int64, error)
+}
+
+// Idempotency holds the idempotency keys of a database. Prune forgets at most limit of those
+// that were claimed before the given time.
+type Idempotency interface {
+	hyperlocal.Idempotency
+	Prune(ctx context.Context, before time.Time, limit int) (int64, error)
 }
 
 // Memory is the DSN of a database that lives and dies with the process.
@@ -57,7 +75,9 @@ func OpenDatabase(ctx context.Context, dsn string, opts ...bunstore.Option) (*Da
 	if err != nil {
 		return nil, err
 	}
-	return onSQL(s), nil
+	db := onSQL(s)
+	db.dsn = dsn
+	return db, nil
 }
 
 func inMemory(db *memstore.DB) *Database {
@@ -102,21 +122,20 @@ func (d *Database) Close() error {
 	return d.SQL.Close()
 }
 
-// RequireExisting refuses a DSN whose SQLite file is not there, for commands that only look.
-func RequireExisting(dsn string) error {
-	path, ok := strings.CutPrefix(dsn, "sqlite:")
-	if !ok || path == ":memory:" {
-		if dsn == Memory || ok {
-			return errors.New("a database in memory ends with its process; name a file or a server")
+// InMemory tells whether dsn names a database that ends with its process.
+func InMemory(dsn string) bool { return dsn == Memory || dsn == "sqlite::memory:" }
+
+// Inspect opens a database that exists, for commands that only look: nothing can be written
+// to it.
+func Inspect(ctx context.Context, dsn string) (*Database, error) {
+	if InMemory(dsn) {
+		return nil, errors.New("a database in memory ends with its process; name a file or a server")
+	}
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok && !strings.ContainsAny(path, "?#") {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			abs, _ := filepath.Abs(path)
+			return nil, fmt.Errorf("there is no database at %s; check --db", abs)
 		}
-		return nil
 	}
-	if i := strings.IndexByte(path, '?'); i >= 0 {
-		path = path[:i]
-	}
-	if _, err := os.Stat(path); err != nil {
-		abs, _ := filepath.Abs(path)
-		return fmt.Errorf("there is no database at %s; check --db", abs)
-	}
-	return nil
+	return OpenDatabase(ctx, dsn, bunstore.WithReadOnly())
 }

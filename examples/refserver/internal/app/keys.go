@@ -6,7 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -35,31 +35,11 @@ const (
 	demoMerchant = "corner-bakery"
 )
 
-// loadKeys reads the secret, or makes it on the first start. It is kept as the result of an
-// idempotency key: whoever is first chooses it, everybody else reads it.
+// loadKeys derives the keys from the secret of the database.
 func (a *App) loadKeys(ctx context.Context) (Keys, error) {
-	key := hyperlocal.IdempotencyKey{Tenant: Demo, Caller: "system/refserver", Route: "demo-keys", Key: "secret", Fingerprint: "1"}
-	var secret string
-	err := a.DB.WithinTx(ctx, func(ctx context.Context) error {
-		claims, err := a.DB.Idempotency.Claim(ctx, []hyperlocal.IdempotencyKey{key})
-		if err != nil {
-			return err
-		}
-		switch c := claims[0]; {
-		case c.Err != nil:
-			return c.Err
-		case !c.Fresh:
-			return json.Unmarshal(c.Result, &secret)
-		}
-		secret = hyperlocal.RandomIDs{}.Letters(40, hyperlocal.UnambiguousAlphabet)
-		result, err := json.Marshal(secret)
-		if err != nil {
-			return err
-		}
-		return a.DB.Idempotency.Complete(ctx, []hyperlocal.IdempotencyKey{key}, []json.RawMessage{result})
-	})
+	secret, err := a.DB.secret(ctx, hyperlocal.RandomIDs{}.Letters(40, hyperlocal.UnambiguousAlphabet))
 	if err != nil {
-		return Keys{}, err
+		return Keys{}, fmt.Errorf("reading the secret of the printed keys: %w", err)
 	}
 	var k Keys
 	k.Shopper = k.add(secret, hyperlocal.Principal{

@@ -66,6 +66,7 @@ func Wire(db *Database, w Wiring) (*Services, error) {
 	if s.Bus, err = eventbus.New(eventbus.Config{
 		Tx: db, Inbox: db.Inbox, Queue: db.Queue, Publisher: transport, Subscriber: transport,
 		Clock: w.Clock, Logger: w.Logger, Background: bunstore.Background, Hook: failpoint.Hit,
+		Relay: eventbus.RelayConfig{Retention: keepPublished},
 	}); err != nil {
 		return nil, err
 	}

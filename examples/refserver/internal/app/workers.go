@@ -13,14 +13,25 @@ import (
 // batch is how many due things a worker takes at a time.
 const batch = 100
 
+// How long what nobody asks for any more is kept. An event is known to its consumers for twice
+// as long as it could be published again.
+const (
+	keepPublished = 7 * 24 * time.Hour
+	keepHandled   = 2 * keepPublished
+	keepKeys      = 72 * time.Hour
+	pruneGap      = 10 * time.Minute
+	pruneBatch    = 1000
+)
+
 // job is what a worker does over and over.
 type job struct {
 	name string
 	idle time.Duration // longest sleep: what a wake-up misses is found after it
 	// due does at most batch things and returns how many it did and when the next is due,
 	// zero for none known.
-	due  func(ctx context.Context) (n int, next time.Time, err error)
-	poke chan struct{}
+	due   func(ctx context.Context) (n int, next time.Time, err error)
+	batch int
+	poke  chan struct{}
 }
 
 // workers run the jobs of an App.
@@ -33,7 +44,7 @@ type workers struct {
 func (w *workers) init(a *App) {
 	w.app = a
 	add := func(name string, idle time.Duration, due func(ctx context.Context) (int, time.Time, error)) {
-		w.jobs = append(w.jobs, &job{name: name, idle: idle, due: due, poke: make(chan struct{}, 1)})
+		w.jobs = append(w.jobs, &job{name: name, idle: idle, due: due, batch: batch, poke: make(chan struct{}, 1)})
 	}
 	sweep := func(f func(ctx context.Context, limit int) (int, error)) func(ctx context.Context) (int, time.Time, error) {
 		return func(ctx context.Context) (int, time.Time, error) {
@@ -47,6 +58,21 @@ func (w *workers) init(a *App) {
 	add("holds", 5*time.Second, sweep(func(ctx context.Context, n int) (int, error) { return a.Stock.ExpireHolds(ctx, n) }))
 	add("points", time.Minute, sweep(func(ctx context.Context, n int) (int, error) { return a.Loyalty.Expire(ctx, n) }))
 	add("ledger", 5*time.Second, sweep(func(ctx context.Context, n int) (int, error) { return a.Ledger.Fold(ctx, n) }))
+	if a.config.Addr != "" { // a server runs for long; a tool that comes and goes leaves everything as it is
+		add("prune", pruneGap, a.prune)
+		w.jobs[len(w.jobs)-1].batch = pruneBatch
+	}
+}
+
+// prune forgets old idempotency keys and old entries of the inbox.
+func (a *App) prune(ctx context.Context) (n int, next time.Time, err error) {
+	now := a.clock.Now()
+	keys, err := a.DB.Idempotency.Prune(ctx, now.Add(-a.config.KeepKeys), pruneBatch)
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	handled, err := a.DB.Inbox.Prune(ctx, now.Add(-keepHandled), pruneBatch)
+	return int(max(keys, handled)), time.Time{}, err
 }
 
 // wake makes a worker look at once. It never blocks.
@@ -95,7 +121,7 @@ func (w *workers) loop(ctx context.Context, j *job) {
 			gap, _ = backoff.Next(failures, hyperlocal.RandomUint64())
 			w.app.log.LogAttrs(ctx, slog.LevelError, "a worker failed and will try again",
 				slog.String("worker", j.name), slog.Duration("in", gap), slog.Any("error", err))
-		case n >= batch:
+		case n >= j.batch:
 			failures = 0
 			continue
 		default:

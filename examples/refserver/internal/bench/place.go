@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +11,9 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver, named "pgx"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
 	"github.com/hyperlocal-sdk/hyperlocal/adapters/bunstore"
@@ -112,11 +114,14 @@ func makeRoom(ctx context.Context, o Options) (*room, error) {
 	}, nil
 }
 
+var errDSN = errors.New("the DSN cannot be read; write sqlite:PATH, sqlite: or postgres://user:password@host:port/database")
+
 func execute(ctx context.Context, dsn, text string) error {
-	db, err := sql.Open("pgx", dsn)
-	if err != nil {
-		return err
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil { // the error may repeat the DSN, and with it the password
+		return errDSN
 	}
+	db := stdlib.OpenDB(*config)
 	defer db.Close()
 	_, err = db.ExecContext(ctx, text)
 	return err
