@@ -70,7 +70,7 @@ func (s *Service) SetEarned(ctx context.Context, earned ...Earned) error {
 		}
 		for _, e := range earned {
 			if refused = w.set(e); refused != nil {
-				return nil // nothing is queued: a caller's transaction stays usable
+				return nil //nolint:nilerr // it is reported; nothing is queued, so a caller's transaction stays usable
 			}
 		}
 		return w.save(ctx)

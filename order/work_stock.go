@@ -35,7 +35,7 @@ func (w *work) revive(ctx context.Context, c *change, d doer) (bool, error) {
 		}
 		i := w.revivals.at[c]
 		if w.revivals.decision.Check(i) != nil {
-			return false, nil
+			return false, nil //nolint:nilerr // it stays expired: that is an answer
 		}
 		w.revivals.decision.Take(i)
 	}

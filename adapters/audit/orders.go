@@ -221,18 +221,31 @@ func (a *auditor) compareOrders() {
 			a.violate(HistoryLegal, "tenant %s order %s is %s and %s, its history ends at %s and %s",
 				id.Tenant, id.ID, o.State, o.PaymentStatus, o.state, o.payment)
 		}
-		if !a.terminal[o.State] && (o.NextAction == "" || o.NextActionAt.IsZero()) {
-			a.violate(HasNextAction, "tenant %s order %s is %s and waits for nothing", id.Tenant, id.ID, o.State)
-		}
-		// Held money of an order that did not happen lapses by itself, in the end; that of one that
-		// was delivered is the merchant's.
-		if o.State == string(order.Completed) && o.Authorized > 0 && (o.NextAction == "" || o.NextActionAt.IsZero()) {
-			a.violate(HasNextAction, "tenant %s order %s is completed, %d are held, and nobody asks for it", id.Tenant, id.ID, o.Authorized)
-		}
+		a.compareNext(o)
 		if a.terminal[o.State] && o.reserved {
 			a.violate(NoOrphans, "tenant %s: stock is reserved for order %s, which is %s", id.Tenant, id.ID, o.State)
 		}
 	}
+	a.compareCredits()
+}
+
+// compareNext checks that somebody will come back to an order that has not ended.
+func (a *auditor) compareNext(o *orderSums) {
+	if o.NextAction != "" && !o.NextActionAt.IsZero() {
+		return
+	}
+	id := o.ID
+	if !a.terminal[o.State] {
+		a.violate(HasNextAction, "tenant %s order %s is %s and waits for nothing", id.Tenant, id.ID, o.State)
+	}
+	// Held money of an order that did not happen lapses by itself, in the end; that of one that
+	// was delivered is the merchant's.
+	if o.State == string(order.Completed) && o.Authorized > 0 {
+		a.violate(HasNextAction, "tenant %s order %s is completed, %d are held, and nobody asks for it", id.Tenant, id.ID, o.Authorized)
+	}
+}
+
+func (a *auditor) compareCredits() {
 	for id, c := range a.credits {
 		if c.Total != c.refunds+c.Note {
 			a.violate(CreditAddsUp, "tenant %s credit %s: total %d, refunds %d, note %d", id.Tenant, id.ID, c.Total, c.refunds, c.Note)

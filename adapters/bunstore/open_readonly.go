@@ -67,12 +67,12 @@ func needsIndex(err error) bool {
 
 // holdsLog reports whether there is a log with something in it beside a SQLite file.
 func holdsLog(path string) bool {
-	info, err := os.Stat(path + "-wal")
+	info, err := os.Stat(path + "-wal") //nolint:gosec // the path is the DSN's
 	return err == nil && info.Size() > 0
 }
 
 func isFile(path string) bool {
-	f, err := os.Open(path)
+	f, err := os.Open(path) //nolint:gosec // the path is the DSN's
 	if err != nil {
 		return false
 	}

@@ -92,7 +92,7 @@ func (s *Store) WithinTx(ctx context.Context, fn func(ctx context.Context) error
 	}
 	lost := 0 // since it was our turn
 	leave := func() {}
-	defer func() { leave() }()
+	defer func() { leave() }() //nolint:gocritic // leave is set further down
 	for attempt := 1; ; attempt++ {
 		again, err := s.attempt(ctx, me, fn)
 		if !again || attempt == s.retries {

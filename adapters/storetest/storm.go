@@ -63,6 +63,15 @@ func RunStorm(t *testing.T, h ShopHarness) {
 	s.pointsFollow()
 }
 
+// storm is what happens during it.
+type storm struct {
+	*shop
+
+	mu            sync.Mutex
+	orders        []order.ID
+	done, refused map[string]int
+}
+
 // pointsFollow checks that exactly the orders that ended unserved got their points back.
 func (s *storm) pointsFollow() {
 	s.Helper()
@@ -84,15 +93,6 @@ func (s *storm) pointsFollow() {
 			s.Errorf("an order is %s; it spent points: %v, they went back: %v", o.State, ok, got)
 		}
 	}
-}
-
-// storm is what happens during it.
-type storm struct {
-	*shop
-
-	mu            sync.Mutex
-	orders        []order.ID
-	done, refused map[string]int
 }
 
 // note counts an answer, and fails the test if it is one that no caller may get.

@@ -91,7 +91,7 @@ func (s *served) ended() error {
 
 // get asks on a connection of its own.
 func (s *served) get(path string) (status int, err error) {
-	req, err := http.NewRequestWithContext(context.WithoutCancel(s.t.Context()), http.MethodGet, "http://"+s.Addr()+path, nil)
+	req, err := http.NewRequestWithContext(context.WithoutCancel(s.t.Context()), http.MethodGet, "http://"+s.Addr()+path, http.NoBody)
 	if err != nil {
 		return 0, err
 	}
@@ -100,15 +100,9 @@ func (s *served) get(path string) (status int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	defer res.Body.Close()
 	_, err = io.Copy(io.Discard, res.Body)
-	return res.StatusCode, joinClose(err, res.Body)
-}
-
-func joinClose(err error, c io.Closer) error {
-	if e := c.Close(); err == nil {
-		err = e
-	}
-	return err
+	return res.StatusCode, err
 }
 
 // TestReadinessFailsFirst: between the signal and the closed port requests are served, and

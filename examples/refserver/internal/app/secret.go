@@ -71,7 +71,8 @@ func firstSecret(ctx context.Context, db *sql.DB, lock, table, candidate string)
 			return "", err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO "+table+" (id, secret) VALUES (1, $1) ON CONFLICT DO NOTHING", candidate); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO "+table+" (id, secret) VALUES (1, $1) ON CONFLICT DO NOTHING", //nolint:gosec // a constant's name
+		candidate); err != nil {
 		return "", err
 	}
 	if err := tx.QueryRowContext(ctx, "SELECT secret FROM "+table).Scan(&secret); err != nil {
