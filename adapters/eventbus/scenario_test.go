@@ -332,7 +332,7 @@ func TestTwoRelays(t *testing.T) {
 		start := func() (*eventbus.Bus, func()) {
 			transport := eventbus.GoChannel(eventbus.GoChannelConfig{})
 			c := config(p, transport)
-			c.Relay.Lease = 90 * time.Millisecond
+			c.Relay.Lease = 900 * time.Millisecond // far longer than a busy machine stops a process for
 			bus := newBus(t, c)
 			handle(t, bus, "mailer", "order.changed", func(ctx context.Context, e hyperlocal.Envelope) error {
 				f.note(ctx, "mailer", e)
@@ -344,7 +344,7 @@ func TestTwoRelays(t *testing.T) {
 		b, _ := start()
 		events := spread(2000, 100)
 		appendAll(t, p, events[:1000]...)
-		time.Sleep(150 * time.Millisecond)
+		time.Sleep(700 * time.Millisecond) // both have asked for their share meanwhile
 		appendAll(t, p, events[1000:]...)
 		stopA()
 		drain(t, b)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -93,17 +95,36 @@ func Run(ctx context.Context, a *app.App, file *retail.File, plan *retail.Plan, 
 	return r.report(ctx, hyperlocal.Since(began))
 }
 
+// tries is how often a document is begun that neighbours, a database or a gateway keep from
+// going on for the moment. All that it has done so far is found again by its references.
+const tries = 10
+
+func transient(err error) bool {
+	return hyperlocal.IsCode(err, hyperlocal.CodeConflict) || hyperlocal.IsCode(err, hyperlocal.CodeUnavailable) ||
+		hyperlocal.IsCode(err, hyperlocal.CodeUnknownOutcome)
+}
+
 // step runs one document. The error of a failed step names the document.
 func (r *run) step(ctx context.Context, s retail.Step) error {
 	var number string
 	var err error
-	if s.Order != nil {
-		number, err = s.Order.Number, r.order(ctx, s.Order)
-	} else {
-		number, err = s.Credit.Number, r.credit(ctx, s.Credit)
-	}
-	if err == nil {
-		return nil
+	for try := 1; ; try++ {
+		if s.Order != nil {
+			number, err = s.Order.Number, r.order(ctx, s.Order)
+		} else {
+			number, err = s.Credit.Number, r.credit(ctx, s.Credit)
+		}
+		if err == nil {
+			return nil
+		}
+		if try == tries || !transient(err) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(try) * glance):
+		}
 	}
 	for _, known := range []error{order.ErrExternalConflict, inventory.ErrExternalConflict, errEnded, errNoOrder} {
 		if errors.Is(err, known) {
@@ -117,7 +138,10 @@ func (r *run) step(ctx context.Context, s retail.Step) error {
 func (r *run) conflict(reference string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.conflicts = append(r.conflicts, Conflict{Reference: reference, Reason: hyperlocal.ReasonOf(err)})
+	c := Conflict{Reference: reference, Reason: hyperlocal.ReasonOf(err)}
+	if !slices.Contains(r.conflicts, c) { // a document that is begun again meets the same one
+		r.conflicts = append(r.conflicts, c)
+	}
 }
 
 // chunk is how many rows go into one bulk call.
