@@ -30,9 +30,10 @@ func (s Sample) PerSecond() float64 {
 // call makes one call as the given client. pick(n) is a random number in [0, n).
 type call func(ctx context.Context, client int, pick func(n int) int) error
 
-// run calls f from every client without a pause: first for warm, then measured for length.
-// The first error ends the run.
-func run(ctx context.Context, clients int, warm, length time.Duration, f call) (Sample, error) {
+// run calls f from every client without a pause: first for warm, then measured for length. In
+// between, while the clients go on, settle (if any) has the database look at what it holds by
+// now. The first error ends the run.
+func run(ctx context.Context, clients int, warm, length time.Duration, settle func(context.Context) error, f call) (Sample, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var measuring, over atomic.Bool
@@ -57,6 +58,12 @@ func run(ctx context.Context, clients int, warm, length time.Duration, f call) (
 		})
 	}
 	wait(ctx, warm)
+	if settle != nil {
+		if err := settle(ctx); err != nil {
+			stop(err)
+		}
+		wait(ctx, warm/2) // statements are planned anew
+	}
 	measuring.Store(true)
 	began := hyperlocal.Stopwatch()
 	wait(ctx, length)

@@ -77,6 +77,7 @@ type room struct {
 	dsn     string
 	options []bunstore.Option
 	raw     func(ctx context.Context, o Options, warm time.Duration) (Sample, error)
+	settle  func(ctx context.Context) error // between warming up and measuring; may be nil
 	remove  func(ctx context.Context) error
 }
 
@@ -108,6 +109,7 @@ func makeRoom(ctx context.Context, o Options) (*room, error) {
 		raw: func(ctx context.Context, o Options, warm time.Duration) (Sample, error) {
 			return rawPostgres(ctx, o.DSN, schema, o.Clients, o.Items, warm, o.Duration)
 		},
+		settle: analyze(o.DSN, schema),
 		remove: func(ctx context.Context) error { return execute(ctx, o.DSN, `DROP SCHEMA `+schema+` CASCADE`) },
 	}, nil
 }
@@ -160,7 +162,7 @@ func place(ctx context.Context, own *room, o Options, warm time.Duration) (Sampl
 			Title: "Item " + strconv.Itoa(n), Quantity: hyperlocal.Pieces(1), UnitPrice: price,
 		}
 	}
-	return run(ctx, o.Clients, warm, o.Duration, func(ctx context.Context, _ int, pick func(int) int) error {
+	return run(ctx, o.Clients, warm, o.Duration, own.settle, func(ctx context.Context, _ int, pick func(int) int) error {
 		first, last := pair(pick, o.Items)
 		shopper := "shopper-" + strconv.Itoa(pick(1_000_000))
 		_, err := s.Orders.Place(ctx, order.PlaceCommand{

@@ -57,7 +57,7 @@ func rawSQLite(ctx context.Context, path string, items int, warm, length time.Du
 	}
 	begin, commit, rollback, order, line, stock, outbox := st[0], st[1], st[2], st[3], st[4], st[5], st[6]
 	clock := hyperlocal.SystemClock{}
-	return run(ctx, 1, warm, length, func(ctx context.Context, _ int, pick func(int) int) (err error) {
+	return run(ctx, 1, warm, length, nil, func(ctx context.Context, _ int, pick func(int) int) (err error) {
 		if _, err = begin.ExecContext(ctx); err != nil {
 			return err
 		}
