@@ -3,6 +3,7 @@ package eventbus
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -299,5 +300,8 @@ func (g groupHandler) Handle(ctx context.Context, v any) error {
 	return g.consumer.handle(ctx, in.envelope)
 }
 
-// logAdapter gives Watermill's messages to the host's logger, but for the chatter.
-func (b *Bus) logAdapter() watermill.LoggerAdapter { return watermill.NewSlogLogger(b.c.Logger) }
+// logAdapter passes on what Watermill says; what it calls information is of use when something
+// is looked for, and not at every start.
+func (b *Bus) logAdapter() watermill.LoggerAdapter {
+	return watermill.NewSlogLoggerWithLevelMapping(b.c.Logger, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
+}
