@@ -236,7 +236,7 @@ func (w *work) tickSettle(ctx context.Context, c *change) error {
 func (w *work) tickCapture(c *change) {
 	name, at := nextAction(w.s.config.Table, &c.o, w.s.config.Policy, w.now)
 	c.set(name, at)
-	if c.o.Authorized.Sign() > 0 && w.s.config.Payments != nil {
+	if c.o.collectable().Sign() > 0 && w.s.config.Payments != nil {
 		w.capture(c, w.system(""))
 	}
 }

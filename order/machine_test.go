@@ -84,7 +84,10 @@ func TestNoTriggerIsAmbiguous(t *testing.T) {
 	}
 }
 
-var penny, _ = hyperlocal.NewMoney(1, "GBP")
+var (
+	penny, _   = hyperlocal.NewMoney(1, "GBP")
+	nothing, _ = hyperlocal.NewMoney(0, "GBP")
+)
 
 // everyOrder calls fn with everything that the guards of an order can tell apart.
 func everyOrder(fn func(*Order)) {
@@ -98,6 +101,10 @@ func everyOrder(fn func(*Order)) {
 				for _, r := range resume {
 					fn(&Order{State: s, PaymentStatus: p, Fulfilment: f, ResumeState: r})
 					fn(&Order{State: s, PaymentStatus: p, Fulfilment: f, ResumeState: r, Authorized: penny})
+					fn(&Order{
+						State: s, PaymentStatus: p, Fulfilment: f, ResumeState: r, Authorized: penny,
+						Total: penny, Captured: nothing, Refunded: nothing,
+					})
 				}
 			}
 		}

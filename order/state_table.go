@@ -48,6 +48,8 @@ const (
 	GuardRetry          Guard = "retry"            // another attempt is scheduled
 	GuardNotWaiting     Guard = "not_waiting"      // it awaits a payment that it has, or does not need
 	GuardHeld           Guard = "held"             // money is authorized and neither captured nor let go of
+	GuardUncaptured     Guard = "uncaptured"       // the price is held, and has not been captured
+	GuardUnfinished     Guard = "unfinished"       // a person looks at an order that had not been completed
 	GuardHandedOverSelf Guard = "handed_over_self" // nobody would say so: digital, on the spot, a service
 	GuardHandedOver     Guard = "handed_over"      // somebody should have said so
 )
@@ -166,7 +168,11 @@ func endRows() []Row[State] {
 			Emits: []string{eventCancelled},
 		},
 		{
-			Trigger: TriggerCancel, From: []State{Accepted, Preparing, Ready, DeliveryFailed, NeedsAttention}, To: Cancelled,
+			Trigger: TriggerCancel, From: []State{Accepted, Preparing, Ready, DeliveryFailed}, To: Cancelled,
+			Actors: []string{ActorMerchant, ActorAdmin, ActorSystem}, Emits: []string{eventCancelled},
+		},
+		{ // the goods of a completed order are the customer's: what goes back is refunded
+			Trigger: TriggerCancel, From: []State{NeedsAttention}, To: Cancelled, Guard: GuardUnfinished,
 			Actors: []string{ActorMerchant, ActorAdmin, ActorSystem}, Emits: []string{eventCancelled},
 		},
 	}
@@ -198,7 +204,7 @@ func attentionRows() []Row[State] {
 			Timer: TimerRemind, Emits: []string{eventNeedsAttention},
 		},
 		{
-			Trigger: TriggerAttend, From: []State{Completed}, To: NeedsAttention, Guard: GuardHeld,
+			Trigger: TriggerAttend, From: []State{Completed}, To: NeedsAttention, Guard: GuardUncaptured,
 			Actors: []string{ActorSystem}, Timer: TimerRemind, Emits: []string{eventNeedsAttention},
 		},
 		{
@@ -240,7 +246,8 @@ func stateOverrides() []Override[State] {
 		{In: []State{AwaitingPayment}, When: GuardRetry, Timer: TimerPaymentRetry},
 		{In: []State{AwaitingPayment}, When: GuardNotWaiting, Timer: TimerSettle},
 		{In: []State{Cancelled, Expired}, When: GuardHeld, Timer: TimerVoid},
-		{In: []State{Completed}, When: GuardHeld, Timer: TimerUncaptured},
+		{In: []State{Completed}, When: GuardUncaptured, Timer: TimerUncaptured},
+		{In: []State{Completed}, When: GuardHeld, Timer: TimerVoid}, // for nothing: it was paid another way
 	}
 }
 
@@ -263,6 +270,8 @@ func stateGuards() map[Guard]func(*Order) bool {
 		GuardRetry:          is(PaymentRetry),
 		GuardNotWaiting:     is(PaymentNoneDue, PaymentAuthorized, PaymentPaid, PaymentPartRefunded, PaymentRefunded),
 		GuardHeld:           func(o *Order) bool { return o.Authorized.Sign() > 0 },
+		GuardUncaptured:     func(o *Order) bool { return o.collectable().Sign() > 0 },
+		GuardUnfinished:     func(o *Order) bool { return o.ResumeState != Completed },
 		GuardHandedOverSelf: self,
 		GuardHandedOver:     not(self),
 	}

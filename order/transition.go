@@ -69,7 +69,7 @@ func (w *work) advance(c *change, from State, before int, d doer) {
 	if passes(w.s.config.Policy.CommitOn) && c.stocked() {
 		w.commits = append(w.commits, c.move(d))
 	}
-	if c.o.State == NeedsAttention || c.o.Authorized.Sign() <= 0 {
+	if c.o.State == NeedsAttention || c.o.collectable().Sign() <= 0 {
 		return
 	}
 	switch {
@@ -78,7 +78,7 @@ func (w *work) advance(c *change, from State, before int, d doer) {
 	case from == NeedsAttention && stage(w.s.config.Policy.CaptureOn) <= after:
 		// A person has decided that the order goes on, so its money is asked for again. Should
 		// the first capture still be under way, this one is refused, and that is that.
-		w.ask(c, hyperlocal.VerbCapture, c.o.Authorized, captureReference(c), d, nil, seenToLater)
+		w.ask(c, hyperlocal.VerbCapture, c.o.collectable(), captureReference(c), d, nil, seenToLater)
 	}
 }
 
@@ -88,9 +88,27 @@ func (w *work) capture(c *change, d doer) {
 		c.set(TimerCapture, w.now)
 		return
 	}
-	w.ask(c, hyperlocal.VerbCapture, c.o.Authorized, captureReference(c), d, nil, func(ctx context.Context) error {
+	w.ask(c, hyperlocal.VerbCapture, c.o.collectable(), captureReference(c), d, nil, func(ctx context.Context) error {
 		return w.uncaptured(ctx, c, d)
 	})
+}
+
+// collectable is what may be captured of the money that is held: what the price still lacks, if
+// the price is what it is held for. A hold that comes late for an order that was paid another
+// way is nobody's to take: it is let go of when the order has ended.
+func (o *Order) collectable() hyperlocal.Money {
+	if o.PaymentStatus != PaymentAuthorized {
+		return hyperlocal.Money{}
+	}
+	kept, err := o.Captured.Sub(o.Refunded)
+	if err != nil {
+		return hyperlocal.Money{}
+	}
+	lacks, err := o.Total.Sub(kept)
+	if err != nil || lacks.Amount() >= o.Authorized.Amount() {
+		return o.Authorized
+	}
+	return lacks // none, if it is negative
 }
 
 // captureReference names a capture: every time that one is asked for it is another.

@@ -179,7 +179,8 @@ func corruptions() []corruption {
 		},
 		{
 			breaks: audit.HasNextAction, name: "held for what is completed", key: "{paid}",
-			do: `UPDATE hc_orders SET authorized = 1` + theOrder + `'{paid}'`,
+			do:   `UPDATE hc_orders SET authorized = 1, payment_status = 'authorized'` + theOrder + `'{paid}'`,
+			also: []string{audit.HistoryLegal},
 		},
 		{
 			breaks: audit.SandboxIsAttempts, name: "another amount", key: "{op-paid}",

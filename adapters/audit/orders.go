@@ -240,7 +240,7 @@ func (a *auditor) compareNext(o *orderSums) {
 	}
 	// Held money of an order that did not happen lapses by itself, in the end; that of one that
 	// was delivered is the merchant's.
-	if o.State == string(order.Completed) && o.Authorized > 0 {
+	if o.State == string(order.Completed) && o.Authorized > 0 && o.PaymentStatus == string(order.PaymentAuthorized) {
 		a.violate(HasNextAction, "tenant %s order %s is completed, %d are held, and nobody asks for it", id.Tenant, id.ID, o.Authorized)
 	}
 }

@@ -44,7 +44,8 @@ func Points(bus *eventbus.Bus, members *loyalty.Service, rule loyalty.Rule) erro
 	}
 	return bus.HandleMany("loyalty-points", []string{
 		order.OrderCompleted{}.EventName(), order.OrderRefunded{}.EventName(),
-	}, earn, eventbus.Knows(order.OrderCompleted{}, order.OrderRefunded{}))
+		order.OrderResolved{}.EventName(), // back to completed, after a refund while a person looked at it
+	}, earn, eventbus.Knows(order.OrderCompleted{}, order.OrderRefunded{}, order.OrderResolved{}))
 }
 
 // worth returns what an order has cost in the end, never less than nothing. Of what went back,

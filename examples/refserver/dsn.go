@@ -7,12 +7,13 @@ import (
 
 // redact returns a DSN that may be shown: without its password, wherever it stands.
 func redact(dsn string) string {
-	scheme, _, ok := strings.Cut(dsn, ":")
-	if !ok {
-		return "a DSN without a scheme"
-	}
-	if scheme == "sqlite" || scheme == "memory" {
+	scheme, _, _ := strings.Cut(dsn, ":")
+	switch scheme {
+	case "sqlite", "memory":
 		return dsn // a path
+	case "postgres", "postgresql":
+	default:
+		return "a DSN of no known scheme"
 	}
 	u, err := url.Parse(dsn)
 	if err != nil || u.Opaque != "" { // nobody knows where a password stands in it

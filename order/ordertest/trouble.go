@@ -27,6 +27,7 @@ func testTrouble(t *testing.T, newHarness func(*testing.T) Harness) {
 	t.Run("refusals in a batch", func(t *testing.T) { testRefusedBatch(t, newHarness) })
 	t.Run("a capture that is asked for again", func(t *testing.T) { testCaptureAgain(t, newKit(t, newHarness)) })
 	t.Run("a completed order whose money is held", func(t *testing.T) { testHeldForever(t, newKit(t, newHarness)) })
+	t.Run("a hold that comes when all is paid", func(t *testing.T) { testLateHold(t, newHarness) })
 	t.Run("an attempt of the clock is refused", func(t *testing.T) { testRefusedRetry(t, newKit(t, newHarness)) })
 	t.Run("an order that cannot be handled", func(t *testing.T) { testPutOff(t, newKit(t, newHarness)) })
 	t.Run("a refund that cannot be begun", func(t *testing.T) { testPutOffRefund(t, newKit(t, newHarness)) })
@@ -140,6 +141,9 @@ func testHeldForever(t *testing.T, k *kit) {
 	if o := k.want(id, order.NeedsAttention, order.PaymentAuthorized); o.ResumeState != order.Completed {
 		t.Fatalf("came from %s", o.ResumeState)
 	}
+	done, err := k.s.Do(t.Context(), order.Command{Tenant: tenant, Actor: merchant, Order: id, Trigger: order.TriggerCancel})
+	noError(t, err)
+	wantReason(t, done[0].Err, order.ErrNotAllowed) // the goods are the customer's
 	for op := range k.payments.Operations() {
 		if op.Verb == hyperlocal.VerbCapture {
 			k.settle(op.ID, Succeeded)
@@ -150,6 +154,48 @@ func testHeldForever(t *testing.T, k *kit) {
 		t.Fatalf("next is %q", o.NextAction)
 	}
 	k.wantStock(99, 0)
+}
+
+// testLateHold: the first attempt, an authorization that was declined, succeeds after all when
+// the second one has paid.
+func testLateHold(t *testing.T, newHarness func(*testing.T) Harness) {
+	late := func(k *kit, before ...order.Trigger) order.ID {
+		id := k.place(apples(1))
+		k.payments.SayAlways(declined(hyperlocal.DeclineHard))
+		_, err := k.s.Pay(t.Context(), order.PayCommand{Tenant: tenant, Actor: shopper, Order: id, Authorize: true})
+		noError(t, err)
+		var first string
+		for op := range k.payments.Operations() {
+			first = op.ID
+		}
+		k.payments.SayAlways(Succeeded)
+		k.pay(id)
+		k.fire(id, before...)
+		k.settle(first, Succeeded)
+		return id
+	}
+	once := func(k *kit, id order.ID) {
+		t.Helper()
+		k.due()
+		if o := k.get(id); o.Captured != o.Total || o.Refunded.Sign() != 0 {
+			t.Errorf("%s: captured %s of %s, refunded %s", o.State, o.Captured, o.Total, o.Refunded)
+		}
+	}
+	k := newKit(t, newHarness)
+	id := late(k, order.TriggerAccept, order.TriggerReady, order.TriggerDeliver, order.TriggerComplete)
+	k.pass(48 * time.Hour)
+	if o := k.want(id, order.Completed, order.PaymentPaid); o.Authorized.Sign() != 0 {
+		t.Errorf("%s are still held", o.Authorized)
+	}
+	once(k, id)
+	k = newKit(t, newHarness)
+	id = late(k, order.TriggerAccept)
+	k.fire(id, order.TriggerAttend, order.TriggerResolve)
+	once(k, id)
+	k = newKit(t, newHarness)
+	id = late(k)
+	k.fire(id, order.TriggerAccept)
+	once(k, id)
 }
 
 func testRefusedRetry(t *testing.T, k *kit) {

@@ -117,6 +117,9 @@ func (w *workers) loop(ctx context.Context, j *job) {
 		case err != nil && ctx.Err() != nil:
 			return
 		case err != nil:
+			if n > 0 { // what failed stopped nobody else
+				failures = 0
+			}
 			failures++
 			gap, _ = backoff.Next(failures, hyperlocal.RandomUint64())
 			w.app.log.LogAttrs(ctx, slog.LevelError, "a worker failed and will try again",
