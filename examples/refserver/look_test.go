@@ -129,7 +129,8 @@ func TestRedact(t *testing.T) {
 		"postgres://u:hu%zzsh@h/x":    "postgres:...",
 		"postgres://h/x?a=%zz&p=hush": "postgres:...",
 		"postgres:hush":               "postgres:...",
-		"hush":                        "a DSN without a scheme",
+		"hush":                        "a DSN of no known scheme",
+		"host=h password=hush:x":      "a DSN of no known scheme",
 		"postgres://127.0.0.1/x?user=me&password=hush":                            "postgres://127.0.0.1/x?password=xxxxx&user=me",
 		"postgres://h/x?PASSWORD=hush&sslpassword=hush&passfile=hush&sslkey=hush": "postgres://h/x?PASSWORD=xxxxx&passfile=xxxxx&sslkey=xxxxx&sslpassword=xxxxx",
 	} {
