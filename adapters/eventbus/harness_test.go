@@ -1,13 +1,16 @@
 package eventbus_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -153,29 +156,43 @@ func drain(t *testing.T, bus *eventbus.Bus) {
 
 // effects counts what was committed, by consumer and event, and checks the order.
 type effects struct {
+	turn  atomic.Int64
 	mu    sync.Mutex
 	count map[string]int
-	last  map[string]queue.Place
-	wrong []string
+	notes []effect
 }
 
-func newEffects() *effects {
-	return &effects{count: make(map[string]int), last: make(map[string]queue.Place)}
+type effect struct {
+	turn  int64
+	at    string
+	place queue.Place
 }
 
-// note is called inside a handler; it takes effect when the handler's transaction commits.
+func newEffects() *effects { return &effects{count: make(map[string]int)} }
+
+// note is called inside a handler; it takes effect when the handler's transaction commits. Its
+// turn is that of the handler: who has committed may be overtaken on the way to the notes.
 func (f *effects) note(ctx context.Context, consumer string, e hyperlocal.Envelope) {
+	turn := f.turn.Add(1)
 	hyperlocal.AfterCommit(ctx, func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.count[consumer+" "+e.ID]++
-		at := consumer + " " + e.PartitionKey()
-		place := queue.PlaceOf(e)
-		if before, ok := f.last[at]; ok && !before.Before(place) {
-			f.wrong = append(f.wrong, fmt.Sprintf("%s: %d.%d after %d.%d", at, place.Version, place.N, before.Version, before.N))
-		}
-		f.last[at] = place
+		f.notes = append(f.notes, effect{turn, consumer + " " + e.PartitionKey(), queue.PlaceOf(e)})
 	})
+}
+
+// misplaced lists the effects that came before one that they depend on.
+func (f *effects) misplaced() (wrong []string) {
+	slices.SortFunc(f.notes, func(a, b effect) int { return cmp.Compare(a.turn, b.turn) })
+	last := make(map[string]queue.Place)
+	for _, n := range f.notes {
+		if before, ok := last[n.at]; ok && !before.Before(n.place) {
+			wrong = append(wrong, fmt.Sprintf("%s: %d.%d after %d.%d", n.at, n.place.Version, n.place.N, before.Version, before.N))
+		}
+		last[n.at] = n.place
+	}
+	return wrong
 }
 
 func (f *effects) of(consumer string, e hyperlocal.Envelope) int {
@@ -204,8 +221,8 @@ func (f *effects) check(t *testing.T, events []hyperlocal.Envelope, consumers ..
 		t.Errorf("%d effects lost, %d more than once, %d in all for %d events and %d consumers",
 			lost, twice, len(f.count), len(events), len(consumers))
 	}
-	if len(f.wrong) > 0 {
-		t.Errorf("%d out of order, such as %s", len(f.wrong), f.wrong[0])
+	if wrong := f.misplaced(); len(wrong) > 0 {
+		t.Errorf("%d out of order, such as %s", len(wrong), wrong[0])
 	}
 }
 
