@@ -27,6 +27,14 @@ type Scoped interface {
 	TxScope() Scope
 }
 
+// ScopeOf returns the scope of a part that is [Scoped], and nil for any other.
+func ScopeOf(part any) Scope {
+	if s, ok := part.(Scoped); ok {
+		return s.TxScope()
+	}
+	return nil
+}
+
 // ErrMixedScopes is returned by a constructor whose parts do not share one transaction.
 var ErrMixedScopes = NewError(CodeInvalid, "tx/mixed_scopes",
 	"these parts live in different databases and cannot commit together; give them one store")
@@ -42,14 +50,14 @@ var ErrNetworkInTx = NewError(CodeInternal, "tx/network_inside", "no network cal
 func SameScope(parts ...any) error {
 	var first Scope
 	for _, p := range parts {
-		s, ok := p.(Scoped)
-		if !ok || s.TxScope() == nil {
+		scope := ScopeOf(p)
+		if scope == nil {
 			continue
 		}
 		if first == nil {
-			first = s.TxScope()
+			first = scope
 		}
-		if s.TxScope() != first {
+		if scope != first {
 			return ErrMixedScopes
 		}
 	}

@@ -58,10 +58,7 @@ func New(c Config) (*Service, error) {
 
 // TxScope implements [hyperlocal.Scoped].
 func (s *Service) TxScope() hyperlocal.Scope {
-	if scoped, ok := s.tx.(hyperlocal.Scoped); ok {
-		return scoped.TxScope()
-	}
-	return nil
+	return hyperlocal.ScopeOf(s.tx)
 }
 
 // draft is a circle that is being changed under its lock.

@@ -78,10 +78,7 @@ func New(c Config) (*Service, error) {
 
 // TxScope implements [hyperlocal.Scoped].
 func (s *Service) TxScope() hyperlocal.Scope {
-	if scoped, ok := s.tx.(hyperlocal.Scoped); ok {
-		return scoped.TxScope()
-	}
-	return nil
+	return hyperlocal.ScopeOf(s.tx)
 }
 
 const attempts = 4

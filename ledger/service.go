@@ -59,10 +59,7 @@ func New(c Config) (*Service, error) {
 
 // TxScope implements [hyperlocal.Scoped].
 func (s *Service) TxScope() hyperlocal.Scope {
-	if scoped, ok := s.store.(hyperlocal.Scoped); ok {
-		return scoped.TxScope()
-	}
-	return nil
+	return hyperlocal.ScopeOf(s.store)
 }
 
 // Bounded reports whether a rule keeps the account from falling below a minimum.

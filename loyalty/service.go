@@ -77,8 +77,5 @@ func New(c Config) (*Service, error) {
 
 // TxScope implements [hyperlocal.Scoped].
 func (s *Service) TxScope() hyperlocal.Scope {
-	if scoped, ok := s.store.(hyperlocal.Scoped); ok {
-		return scoped.TxScope()
-	}
-	return nil
+	return hyperlocal.ScopeOf(s.store)
 }

@@ -176,10 +176,7 @@ func (s *Service) progressOf(o *Order) int {
 
 // TxScope implements hyperlocal.Scoped when the store does.
 func (s *Service) TxScope() hyperlocal.Scope {
-	if scoped, ok := s.config.Store.(hyperlocal.Scoped); ok {
-		return scoped.TxScope()
-	}
-	return nil
+	return hyperlocal.ScopeOf(s.config.Store)
 }
 
 // Get returns an order, whole; ErrNotFound if there is none.

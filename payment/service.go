@@ -120,10 +120,7 @@ func checkGatewayName(name string) error {
 
 // TxScope implements [hyperlocal.Scoped]: payments commit together with whatever shares it.
 func (s *Service) TxScope() hyperlocal.Scope {
-	if scoped, ok := s.store.(hyperlocal.Scoped); ok {
-		return scoped.TxScope()
-	}
-	return nil
+	return hyperlocal.ScopeOf(s.store)
 }
 
 // AttachOwner tells who answers for owners of a kind ("order"). It is called while the

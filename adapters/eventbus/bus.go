@@ -266,10 +266,7 @@ func (o wakingOutbox) Append(ctx context.Context, envelopes ...hyperlocal.Envelo
 
 // TxScope implements [hyperlocal.Scoped].
 func (o wakingOutbox) TxScope() hyperlocal.Scope {
-	if s, ok := o.Outbox.(hyperlocal.Scoped); ok {
-		return s.TxScope()
-	}
-	return nil
+	return hyperlocal.ScopeOf(o.Outbox)
 }
 
 // Drain returns once nothing is left to publish, no schedule is due, and no message is being
