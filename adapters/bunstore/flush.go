@@ -3,13 +3,9 @@ package bunstore
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
 )
@@ -106,6 +102,9 @@ func (t *txn) flushLocked(ctx context.Context) error {
 			}
 		}
 		return nil
+	}
+	if own, ok := t.on.(*ownSession); ok && own.native() {
+		return t.sendWires(ctx, own, queue, false)
 	}
 	for _, run := range groups(queue) {
 		if err := t.sendRun(ctx, run); err != nil {
@@ -230,7 +229,7 @@ func values(plain []any, r *rel, d Dialect) []any {
 
 // sendAll sends a run of writes as one data-modifying CTE that counts what each changed.
 func (t *txn) sendAll(ctx context.Context, run []queued) error {
-	text, args := t.together(run, false)
+	text, args := t.together(run)
 	counts := make([]int64, len(run))
 	into := make([]any, len(run))
 	for i := range counts {
@@ -253,11 +252,8 @@ func (t *txn) sendAll(ctx context.Context, run []queued) error {
 }
 
 // together returns the text of a run and its arguments.
-func (t *txn) together(run []queued, last bool) (text string, args []any) {
+func (t *txn) together(run []queued) (text string, args []any) {
 	var key strings.Builder
-	if last {
-		key.WriteByte(1)
-	}
 	for i := range run {
 		key.WriteString(run[i].st.text)
 		key.WriteByte(0)
@@ -266,16 +262,14 @@ func (t *txn) together(run []queued, last bool) (text string, args []any) {
 	known, _ := t.s.combined.Load(key.String())
 	text, ok := known.(string)
 	if !ok {
-		text = combine(run, last)
+		text = combine(run)
 		t.s.combined.Store(key.String(), text)
 	}
 	return text, args
 }
 
-// combine writes a run as one statement. In the last one of a transaction, which the commit
-// follows without waiting, the database itself compares the counts with the expected ones,
-// given as further arguments, and fails by reading what is no number.
-func combine(run []queued, last bool) string {
+// combine writes a run as one statement that counts what each part changed.
+func combine(run []queued) string {
 	var b strings.Builder
 	base := 0
 	b.WriteString("WITH ")
@@ -292,32 +286,9 @@ func combine(run []queued, last bool) string {
 	b.WriteString(" SELECT ")
 	for i := range run {
 		comma(&b, i)
-		count := "(SELECT count(*) FROM w" + strconv.Itoa(i) + ")"
-		if !last {
-			b.WriteString(count)
-			continue
-		}
-		want := "$" + strconv.Itoa(base+i+1) + "::bigint"
-		b.WriteString("CASE WHEN " + want + " >= 0 AND " + want + " <> " + count +
-			" THEN CAST('" + miscount + strconv.Itoa(i) + "_' || " + count + " AS integer) END")
+		b.WriteString("(SELECT count(*) FROM w" + strconv.Itoa(i) + ")")
 	}
 	return b.String()
-}
-
-const miscount = "hc_miscount_"
-
-// miscounted recovers from the database's complaint which write affected how many rows.
-func miscounted(err error) (write int, rows int64, ok bool) {
-	e, isPg := errors.AsType[*pgconn.PgError](err)
-	if !isPg || e.Code != "22P02" {
-		return 0, 0, false
-	}
-	_, rest, found := strings.Cut(e.Message, miscount)
-	if !found {
-		return 0, 0, false
-	}
-	n, _ := fmt.Sscanf(rest, "%d_%d", &write, &rows)
-	return write, rows, n == 2
 }
 
 // finish sends what is still queued and commits.
@@ -329,7 +300,9 @@ func (t *txn) finish(ctx context.Context) error {
 	}
 	own, ok := t.on.(*ownSession)
 	if t.s.dialect == Postgres && ok && len(t.queue) > 0 && own.native() {
-		return t.finishAtOnce(ctx, own)
+		queue := t.queue
+		t.queue, t.sent = nil, t.queued
+		return t.sendWires(ctx, own, queue, true)
 	}
 	if err := t.flushLocked(ctx); err != nil {
 		return err
@@ -338,35 +311,6 @@ func (t *txn) finish(ctx context.Context) error {
 		return cancelled(err)
 	}
 	return t.on.commit(ctx)
-}
-
-// finishAtOnce sends the last writes and the commit in one round trip, so that rows locked
-// by them are free again as soon as can be.
-func (t *txn) finishAtOnce(ctx context.Context, own *ownSession) error {
-	runs := groups(t.queue)
-	t.queue, t.sent = nil, t.queued
-	last := runs[len(runs)-1]
-	for _, run := range runs[:len(runs)-1] {
-		if err := t.sendRun(ctx, run); err != nil {
-			return err
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return cancelled(err)
-	}
-	text, args := t.together(last, true)
-	for i := range last {
-		args = append(args, last[i].rows)
-	}
-	t.count++
-	err := own.commitWith(ctx, text, args)
-	if i, n, ok := miscounted(err); ok && i < len(last) {
-		return t.check(&last[i], n)
-	}
-	if err != nil {
-		return t.fail(t.s.classify(err))
-	}
-	return nil
 }
 
 func scanOne(rows *sql.Rows, into []any) error {
@@ -416,20 +360,32 @@ func (s *Store) query(ctx context.Context, text string, r *rel, args []any, scan
 	if r != nil && r.n == 0 && r.err == nil {
 		return nil
 	}
-	st, err := s.statement(text, r, len(args))
+	st, err := s.statementFor(text, r, len(args))
 	if err != nil {
 		return err
 	}
+	all := values(args, r, s.dialect)
+	if s.dialect == Postgres && r != nil && r.n <= int(formRows) {
+		all = r.scalars(append(make([]any, 0, len(args)+r.n*len(r.cols)), args...))
+	}
 	if t := s.txn(ctx); t != nil {
-		return t.query(ctx, st, values(args, r, s.dialect), scan)
+		return t.query(ctx, st, all, scan)
 	}
 	if h := s.hostTx(ctx); h != nil {
-		return s.queryHost(ctx, h, st, values(args, r, s.dialect), scan)
+		return s.queryHost(ctx, h, st, all, scan)
 	}
 	if st.modifies {
 		return errTxRequired
 	}
-	return s.queryPool(ctx, st, values(args, r, s.dialect), scan)
+	return s.queryPool(ctx, st, all, scan)
+}
+
+// statementFor is statement for what is sent at once, with as many rows as r has now.
+func (s *Store) statementFor(text string, r *rel, args int) (*statement, error) {
+	if s.dialect == Postgres && r != nil && r.n <= int(formRows) {
+		return s.statementIn(text, r, args, form(r.n))
+	}
+	return s.statement(text, r, args)
 }
 
 func (t *txn) query(ctx context.Context, st *statement, args []any, scan func(rows *sql.Rows) error) error {

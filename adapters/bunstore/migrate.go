@@ -204,7 +204,7 @@ func (s *Store) step(ctx context.Context, all []Migration) (more bool, err error
 		on.release()
 	}()
 	run := func(text string, args ...any) error {
-		st, err := translate(text, nil, len(args), s.dialect, s.schema)
+		st, err := translate(text, nil, len(args), s.dialect, s.schema, formWhole)
 		if err != nil {
 			return err
 		}
@@ -266,7 +266,7 @@ func (s *Store) lockSchema(ctx context.Context, run func(string, ...any) error, 
 // pending compares the journal with what this program knows, and returns the first
 // migration to apply.
 func (s *Store) pending(ctx context.Context, on *ownSession, all []Migration) (m Migration, found bool, err error) {
-	st, err := translate(journalRead, nil, 0, s.dialect, s.schema)
+	st, err := translate(journalRead, nil, 0, s.dialect, s.schema, formWhole)
 	if err != nil {
 		return m, false, err
 	}

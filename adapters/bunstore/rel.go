@@ -194,6 +194,27 @@ func (r *rel) row(args []any, row int) []any {
 	return args
 }
 
+// scalars returns the arguments for PostgreSQL through database/sql, one per value.
+func (r *rel) scalars(args []any) []any {
+	for row := range r.n {
+		for i := range r.cols {
+			c := &r.cols[i]
+			switch v := c.value(row); c.kind {
+			case kindBool:
+				args = append(args, c.b[row])
+			case kindAt:
+				if v != nil {
+					v = hyperlocal.Instant(c.t[row])
+				}
+				args = append(args, v)
+			default:
+				args = append(args, v)
+			}
+		}
+	}
+	return args
+}
+
 // one returns the shape of the relation as that of a single row. It must not be sent.
 func (r *rel) one() *rel { return &rel{n: 1, cols: r.cols, sig: r.sig, err: r.err} }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
@@ -29,6 +28,8 @@ type ownSession struct {
 	stmts  map[string]*sql.Stmt // prepared on conn; nil where the driver caches itself
 	broken bool
 	leave  func()
+
+	pgx *pgx.Conn // what is below conn, once asked for; see native
 }
 
 // pinned is the writing connection of a SQLite file. It is used by whoever has the gate's turn.
@@ -209,14 +210,30 @@ func (o *ownSession) raw() rawConn { //nolint:ireturn // the interface is what *
 	return o.conn
 }
 
-// native reports whether the connection is pgx's own, and not wrapped by a tracing driver of
-// the host's.
-func (o *ownSession) native() (ok bool) {
-	_ = o.conn.Raw(func(dc any) error {
-		_, ok = dc.(*stdlib.Conn)
-		return nil
-	})
-	return ok
+// native reports whether the connection is pgx's own, not wrapped by a tracing driver of the
+// host's, and one that keeps prepared statements.
+func (o *ownSession) native() bool {
+	if o.pgx == nil && !o.s.foreign.Load() {
+		_ = o.conn.Raw(func(dc any) error {
+			if c, ok := dc.(*stdlib.Conn); ok && o.s.keepsStatements(c.Conn()) {
+				o.pgx = c.Conn()
+			}
+			return nil
+		})
+		if o.pgx == nil {
+			o.s.foreign.Store(true) // as all connections of the pool
+		}
+	}
+	return o.pgx != nil
+}
+
+// keepsStatements tells whether connections of the pool may prepare statements: not behind
+// some poolers, and then the DSN says so.
+func (s *Store) keepsStatements(c *pgx.Conn) bool {
+	if !s.keeps.Load() {
+		s.keeps.Store(c.Config().DefaultQueryExecMode == pgx.QueryExecModeCacheStatement)
+	}
+	return s.keeps.Load()
 }
 
 // commit sends COMMIT. Any error means that nothing was committed, except
@@ -244,43 +261,6 @@ func (o *ownSession) commit(ctx context.Context) error {
 		}
 		return err
 	}))
-}
-
-// commitWith sends a statement and COMMIT in one round trip. If the statement fails, the
-// server skips the COMMIT. An error is the statement's own, or as with commit.
-func (o *ownSession) commitWith(ctx context.Context, text string, args []any) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitPatience)
-	defer cancel()
-	o.s.sent(text + "; COMMIT")
-	var refused error // by the server, at the statement: so it never came to the COMMIT
-	err := o.conn.Raw(func(dc any) error {
-		both := &pgx.Batch{}
-		both.Queue(text, args...)
-		both.Queue("COMMIT")
-		c, ok := dc.(*stdlib.Conn)
-		if !ok {
-			return errAborted
-		}
-		answers := c.Conn().SendBatch(ctx, both)
-		_, err := answers.Exec()
-		if _, ok := errors.AsType[*pgconn.PgError](err); ok {
-			refused = err
-		}
-		if err == nil {
-			var tag pgconn.CommandTag
-			if tag, err = answers.Exec(); err == nil && tag.String() != "COMMIT" {
-				err = errAborted
-			}
-		}
-		if e := answers.Close(); err == nil {
-			err = e
-		}
-		return err
-	})
-	if refused != nil {
-		return refused
-	}
-	return o.outcome(err)
 }
 
 // outcome tells what an error during a commit means.

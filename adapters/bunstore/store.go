@@ -48,6 +48,8 @@ type Store struct {
 	prepared   sync.Map // string -> *sql.Stmt, on pool, SQLite only
 
 	verified atomic.Bool
+	keeps    atomic.Bool // PostgreSQL: connections are pgx's own and keep prepared statements
+	foreign  atomic.Bool // PostgreSQL: they are not
 	closing  sync.Mutex
 
 	rankCheck   bool

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 )
 
 // Statements are written once for both databases, in the common subset of SQL, with these
@@ -28,28 +29,53 @@ type statement struct {
 	tables   []string // ours that are mentioned, sorted
 	modifies bool     // it is not a plain SELECT
 	append   bool     // an INSERT that treats each row on its own: rows may be sent together, or one by one
+	exact    bool     // append, and one row is inserted for each row given
+
+	wires [2][formArrays + 1]atomic.Pointer[wire] // see Store.wire
 }
 
 type statementKey struct {
 	text, sig string
 	args      int
-	one       bool
+	form      form
 }
+
+// form is how a relation is written into a statement.
+type form uint8
+
+const (
+	// formWhole is one argument per column on PostgreSQL, an array of what database/sql can
+	// carry, and a single document of all rows on SQLite.
+	formWhole form = 0
+	// 1 to formRows rows are written out, with one argument per value. PostgreSQL then knows
+	// how many there are when it plans, and keeps the plan.
+	formRows form = 4
+	// formArrays is one argument per column, an array of the column's own type.
+	formArrays form = formRows + 1
+)
 
 // statement returns the translation of text, made on first use.
 func (s *Store) statement(text string, r *rel, args int) (*statement, error) {
-	key := statementKey{text: text, args: args}
+	f := formWhole
+	if r != nil && r.n == 1 && s.dialect == SQLite {
+		f = 1
+	}
+	return s.statementIn(text, r, args, f)
+}
+
+func (s *Store) statementIn(text string, r *rel, args int, f form) (*statement, error) {
+	key := statementKey{text: text, args: args, form: f}
 	if r != nil {
 		if r.err != nil {
 			return nil, r.err
 		}
-		key.sig, key.one = string(r.sig), r.n == 1 && s.dialect == SQLite
+		key.sig = string(r.sig)
 	}
 	known, _ := s.statements.Load(key)
 	if st, ok := known.(*statement); ok {
 		return st, nil
 	}
-	st, err := translate(text, r, args, s.dialect, s.schema)
+	st, err := translate(text, r, args, s.dialect, s.schema, f)
 	if err != nil {
 		return nil, err
 	}
@@ -73,8 +99,8 @@ func (st *statement) at(b *strings.Builder, base int) {
 	}
 }
 
-func translate(text string, r *rel, args int, d Dialect, schema string) (*statement, error) {
-	t := &translator{text: text, r: r, args: args, d: d, q: qualifier{schema: schema}, st: &statement{}}
+func translate(text string, r *rel, args int, d Dialect, schema string, f form) (*statement, error) {
+	t := &translator{text: text, r: r, args: args, d: d, form: f, q: qualifier{schema: schema}, st: &statement{}}
 	for t.i < len(text) && t.err == nil {
 		t.step(next(text, t.i))
 	}
@@ -86,6 +112,7 @@ func translate(text string, r *rel, args int, d Dialect, schema string) (*statem
 	slices.Sort(st.tables)
 	st.modifies = !isRead(t.words)
 	st.append = isAppend(t.words)
+	st.exact = st.append && !slices.Contains(t.words, "WHERE") && !slices.Contains(t.words, "CONFLICT")
 	var b strings.Builder
 	if d == Postgres {
 		st.at(&b, 0)
@@ -109,6 +136,7 @@ type translator struct {
 	r     *rel
 	args  int
 	d     Dialect
+	form  form
 	q     qualifier
 	open  int      // {pg or {sqlite blocks that we are in
 	words []string // which tell the kind of statement
@@ -174,7 +202,7 @@ func (t *translator) marker() {
 			t.failf("{k} without a relation")
 			return
 		}
-		renderRelation(&t.lit, t.r, t.args, t.d, t.param)
+		renderRelation(&t.lit, t.r, t.args, t.d, t.form, t.param)
 	case "for":
 		if t.d == Postgres {
 			t.lit.WriteString(inside)
@@ -233,7 +261,11 @@ func isAppend(words []string) bool {
 }
 
 // renderRelation writes the relation as a subquery whose parameters follow the plain ones.
-func renderRelation(b *strings.Builder, r *rel, base int, d Dialect, param func(int)) {
+func renderRelation(b *strings.Builder, r *rel, base int, d Dialect, f form, param func(int)) {
+	if d == Postgres && f != formWhole {
+		renderTyped(b, r, base, f, param)
+		return
+	}
 	b.WriteString("(SELECT ")
 	if d == Postgres {
 		for i, c := range r.cols {
@@ -276,7 +308,7 @@ func renderRelation(b *strings.Builder, r *rel, base int, d Dialect, param func(
 	}
 	for i, c := range r.cols {
 		comma(b, i)
-		if r.n == 1 {
+		if f == 1 {
 			param(base + i + 1)
 		} else {
 			value := "json_extract(j.value,'$[" + strconv.Itoa(i) + "]')"
@@ -287,7 +319,7 @@ func renderRelation(b *strings.Builder, r *rel, base int, d Dialect, param func(
 		}
 		b.WriteString(` AS "` + c.name + `"`)
 	}
-	if r.n != 1 {
+	if f != 1 {
 		b.WriteString(" FROM jsonb_each(") // since 3.51; a third of the time of json_each
 		param(base + 1)
 		b.WriteString(") AS j")
@@ -298,6 +330,54 @@ func renderRelation(b *strings.Builder, r *rel, base int, d Dialect, param func(
 var arrayCast = map[kind]string{
 	kindText: "::text[]", kindUUID: "::text[]", kindJSON: "::text[]", kindDec: "::text[]",
 	kindInt: "::bigint[]", kindBool: "::boolean[]", kindAt: "::timestamptz[]", kindRaw: "::bytea[]",
+}
+
+// renderTyped writes the relation for PostgreSQL with parameters of the columns' own types:
+// up to formRows rows written out, or one array per column.
+func renderTyped(b *strings.Builder, r *rel, base int, f form, param func(int)) {
+	if f == formArrays {
+		b.WriteString("(SELECT ")
+		for i, c := range r.cols {
+			comma(b, i)
+			b.WriteString(`"` + c.name + `"`)
+			if c.kind == kindDec {
+				b.WriteString(`::numeric AS "` + c.name + `"`)
+			}
+		}
+		b.WriteString(" FROM unnest(")
+		for i, c := range r.cols {
+			comma(b, i)
+			param(base + i + 1)
+			b.WriteString(wireCast[c.kind] + "[]")
+		}
+		b.WriteString(") AS u(")
+	} else {
+		b.WriteString("(SELECT * FROM (VALUES ")
+		for row := range int(f) {
+			comma(b, row)
+			b.WriteByte('(')
+			for i, c := range r.cols {
+				comma(b, i)
+				param(base + row*len(r.cols) + i + 1)
+				b.WriteString(wireCast[c.kind])
+				if c.kind == kindDec {
+					b.WriteString("::numeric")
+				}
+			}
+			b.WriteByte(')')
+		}
+		b.WriteString(") AS u(")
+	}
+	for i, c := range r.cols {
+		comma(b, i)
+		b.WriteString(`"` + c.name + `"`)
+	}
+	b.WriteString("))")
+}
+
+var wireCast = map[kind]string{
+	kindText: "::text", kindUUID: "::uuid", kindJSON: "::jsonb", kindDec: "::text",
+	kindInt: "::bigint", kindBool: "::boolean", kindAt: "::timestamptz", kindRaw: "::bytea",
 }
 
 func comma(b *strings.Builder, i int) {

@@ -1,0 +1,390 @@
+package bunstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/hyperlocal-sdk/hyperlocal"
+)
+
+// On connections of our own, what a transaction has queued travels to PostgreSQL as a pipeline:
+// one prepared statement per write, all in one round trip, with the COMMIT behind them when
+// nothing else follows. Plans are kept, because the number of rows is part of the statement
+// where there are few, and does not matter where there are many; values are encoded here, in
+// the binary formats of PostgreSQL's *_send and *_recv functions, without reflection.
+
+// wire is a statement as it is sent in a pipeline.
+type wire struct {
+	name string // of the prepared statement
+	text string
+	form form
+	// checked has the database compare the number of rows with a last parameter and fail by
+	// reading what is no number, so that a COMMIT may follow without looking at the answer.
+	checked bool
+}
+
+// wire returns how the write is sent, made on first use.
+func (s *Store) wire(w *queued) (*wire, error) {
+	f := formWhole // no relation
+	if w.rel != nil {
+		f = formArrays
+		if w.rel.n <= int(formRows) {
+			f = form(w.rel.n)
+		}
+	}
+	checked := w.rows >= 0 && !w.st.exact
+	at := &w.st.wires[0][f]
+	if checked {
+		at = &w.st.wires[1][f]
+	}
+	if known := at.Load(); known != nil {
+		return known, nil
+	}
+	st, err := s.statementIn(w.text, w.rel, len(w.args), f)
+	if err != nil {
+		return nil, err
+	}
+	out := &wire{text: st.text, form: f, checked: checked}
+	if checked {
+		last := len(w.args)
+		switch {
+		case f == formArrays:
+			last += len(w.rel.cols)
+		case w.rel != nil:
+			last += len(w.rel.cols) * int(f)
+		}
+		out.text = "WITH w AS (" + st.text + " RETURNING 1) SELECT CASE WHEN count(*) <> $" + strconv.Itoa(last+1) +
+			"::bigint THEN CAST('" + miscount + "' || count(*) AS integer) END FROM w"
+	}
+	sum := sha256.Sum256([]byte(out.text))
+	out.name = "hc_" + hex.EncodeToString(sum[:12])
+	at.Store(out)
+	return out, nil
+}
+
+const miscount = "hc_miscount_"
+
+// miscounted recovers from the database's complaint how many rows a write affected.
+func miscounted(err error) (rows int64, ok bool) {
+	e, isPg := errors.AsType[*pgconn.PgError](err)
+	if !isPg || e.Code != "22P02" {
+		return 0, false
+	}
+	_, rest, found := strings.Cut(e.Message, miscount)
+	if !found {
+		return 0, false
+	}
+	rows, err = strconv.ParseInt(strings.TrimRight(rest, `"`), 10, 64)
+	return rows, err == nil
+}
+
+// merged joins plain inserts of one form, where no write between them minds.
+func merged(queue []queued) []queued {
+	out := queue[:0:0]
+next:
+	for _, w := range queue {
+		if w.st.append && !w.after && len(w.args) == 0 && w.rel != nil && (w.rows < 0 || w.rows == int64(w.rel.n)) {
+			for i := len(out) - 1; i >= 0; i-- {
+				o := &out[i]
+				if o.st == w.st && !o.after && (o.rows < 0) == (w.rows < 0) {
+					o.rel = o.rel.join(w.rel)
+					if w.rows >= 0 {
+						o.rows += w.rows
+					}
+					continue next
+				}
+				if o.after || o.table == w.table || slices.Contains(w.st.tables, o.table) || slices.Contains(o.st.tables, w.table) {
+					break
+				}
+			}
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+const commitName = "hc_commit"
+
+// sendWires sends the queue, and the COMMIT if it is the last, in one round trip. It is called
+// with mu held.
+func (t *txn) sendWires(ctx context.Context, own *ownSession, queue []queued, last bool) error {
+	queue = merged(queue)
+	if err := ctx.Err(); err != nil {
+		return cancelled(err)
+	}
+	if last { // leaving now would only make the outcome unknown
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), commitPatience)
+		defer cancel()
+	}
+	t.count++
+	own.s.sentWires(queue, last)
+	var pipeline pgconn.Batch
+	encoding, _ := encodings.Get().(*encoding)
+	if encoding == nil {
+		encoding = newEncoding()
+	}
+	defer encodings.Put(encoding)
+	for i := range queue {
+		w, err := own.s.wire(&queue[i])
+		if err != nil {
+			return t.fail(err)
+		}
+		prepared, err := own.pgx.Prepare(ctx, w.name, w.text)
+		if err != nil {
+			return t.fail(own.stale(err))
+		}
+		if err := encoding.encode(own.pgx.TypeMap(), w, &queue[i], prepared.ParamOIDs); err != nil {
+			return t.fail(internal("store/encode", "a value cannot be encoded").WithCause(err))
+		}
+		pipeline.ExecStatement(prepared, encoding.values, encoding.formats, nil)
+	}
+	if last {
+		commit, err := own.pgx.Prepare(ctx, commitName, "COMMIT")
+		if err != nil {
+			return t.fail(own.stale(err))
+		}
+		pipeline.ExecStatement(commit, nil, nil, nil)
+	}
+	answers := own.pgx.PgConn().ExecBatch(ctx, &pipeline)
+	done := 0
+	var err error
+	var tag pgconn.CommandTag
+	for err == nil && answers.NextResult() {
+		if tag, err = answers.ResultReader().Close(); err == nil {
+			done++
+		}
+	}
+	if e := answers.Close(); err == nil {
+		err = e
+	}
+	switch {
+	case err == nil && last && tag.String() != "COMMIT": // an aborted transaction answers ROLLBACK
+		return t.fail(errAborted)
+	case err == nil:
+		return nil
+	case done < len(queue):
+		if rows, ok := miscounted(err); ok {
+			return t.check(&queue[done], rows)
+		}
+		if _, refused := errors.AsType[*pgconn.PgError](err); refused || !last { // it never came to the COMMIT
+			return t.fail(own.stale(err))
+		}
+	}
+	if !last {
+		return t.fail(own.stale(err))
+	}
+	return t.fail(own.outcome(err))
+}
+
+// stale classifies an error, and gives up a connection whose prepared statements are no longer
+// what they were: the transaction is run again on another one.
+func (o *ownSession) stale(err error) error {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && (e.Code == "26000" || e.Code == "42P05" ||
+		e.Code == "0A000" && strings.Contains(e.Message, "cached plan")) {
+		o.broken = true
+		return hyperlocal.ErrTxRetry.WithCause(err)
+	}
+	return o.s.classify(err)
+}
+
+// sentWires reports a pipeline to the hook.
+func (s *Store) sentWires(queue []queued, last bool) {
+	if s.hook == nil {
+		return
+	}
+	texts := make([]string, 0, len(queue)+1)
+	for i := range queue {
+		texts = append(texts, queue[i].st.text)
+	}
+	if last {
+		texts = append(texts, "COMMIT")
+	}
+	s.hook(strings.Join(texts, ";\n"))
+}
+
+// encoding holds the arguments of one statement while a pipeline is put together.
+type encoding struct {
+	buffer  []byte
+	ends    []int // of each argument in buffer; negative: NULL
+	values  [][]byte
+	formats []int16
+}
+
+var encodings sync.Pool //nolint:gochecknoglobals // only buffers, which belong to nobody
+
+func newEncoding() *encoding { return &encoding{buffer: make([]byte, 0, 8<<10)} }
+
+// keep bounds what is kept of a large flush.
+const keep = 1 << 20
+
+func (e *encoding) encode(types *pgtype.Map, w *wire, q *queued, oids []uint32) error {
+	if cap(e.buffer) > keep {
+		e.buffer = nil
+	}
+	e.buffer, e.ends, e.values, e.formats = e.buffer[:0], e.ends[:0], e.values[:0], e.formats[:0]
+	for i, arg := range q.args {
+		format := types.FormatCodeForOID(oids[i])
+		if _, text := arg.(string); text {
+			format = pgtype.TextFormatCode
+		}
+		b, err := types.Encode(oids[i], format, arg, e.buffer)
+		if err != nil {
+			return err
+		}
+		e.formats = append(e.formats, format)
+		if b == nil {
+			e.end(true)
+			continue
+		}
+		e.buffer = b
+		e.end(false)
+	}
+	if q.rel != nil {
+		if w.form == formArrays {
+			for i := range q.rel.cols {
+				e.array(&q.rel.cols[i], q.rel.n)
+				e.end(false)
+			}
+		} else {
+			for row := range q.rel.n {
+				for i := range q.rel.cols {
+					e.end(!e.value(&q.rel.cols[i], row))
+				}
+			}
+		}
+	}
+	if w.checked {
+		e.buffer = binary.BigEndian.AppendUint64(e.buffer, uint64(q.rows)) //nolint:gosec // two's complement is the format
+		e.end(false)
+	}
+	for len(e.formats) < len(e.ends) {
+		e.formats = append(e.formats, pgtype.BinaryFormatCode)
+	}
+	from := 0
+	for _, end := range e.ends {
+		if end < 0 {
+			e.values = append(e.values, nil)
+			continue
+		}
+		e.values = append(e.values, e.buffer[from:end:end])
+		from = end
+	}
+	return nil
+}
+
+func (e *encoding) end(null bool) {
+	if null {
+		e.ends = append(e.ends, -1)
+		return
+	}
+	e.ends = append(e.ends, len(e.buffer))
+}
+
+// epoch is PostgreSQL's, 2000-01-01, in microseconds since 1970.
+const epoch = 946_684_800_000_000
+
+// value appends one value; false means that it is NULL.
+func (e *encoding) value(c *column, row int) bool {
+	switch c.kind {
+	case kindInt:
+		v := int64(0)
+		if c.null {
+			if c.p[row] == nil {
+				return false
+			}
+			v = *c.p[row]
+		} else {
+			v = c.i[row]
+		}
+		e.buffer = binary.BigEndian.AppendUint64(e.buffer, uint64(v)) //nolint:gosec // two's complement is the format
+	case kindBool:
+		b := byte(0)
+		if c.b[row] {
+			b = 1
+		}
+		e.buffer = append(e.buffer, b)
+	case kindAt:
+		if c.null && c.t[row].IsZero() {
+			return false
+		}
+		e.buffer = binary.BigEndian.AppendUint64(e.buffer, uint64(micros(c.t[row])-epoch)) //nolint:gosec // two's complement is the format
+	case kindRaw:
+		if c.r[row] == nil {
+			return false
+		}
+		e.buffer = append(e.buffer, c.r[row]...)
+	case kindUUID:
+		if c.null && c.s[row] == "" {
+			return false
+		}
+		e.buffer = appendUUID(e.buffer, c.s[row])
+	case kindJSON:
+		if c.s[row] == "" {
+			return false
+		}
+		e.buffer = append(append(e.buffer, 1), c.s[row]...) // the version of jsonb's format
+	case kindText, kindDec:
+		if c.null && c.s[row] == "" {
+			return false
+		}
+		e.buffer = append(e.buffer, c.s[row]...)
+	}
+	return true
+}
+
+// appendUUID appends the 16 bytes of a UUID in canonical form, which rel has checked.
+func appendUUID(b []byte, id string) []byte {
+	var bytes [16]byte
+	at := 0
+	for i := 0; i+1 < len(id) && at < len(bytes); {
+		if id[i] == '-' {
+			i++
+			continue
+		}
+		bytes[at] = nibble(id[i])<<4 | nibble(id[i+1])
+		at++
+		i += 2
+	}
+	return append(b, bytes[:]...)
+}
+
+func nibble(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c - 'a' + 10
+}
+
+var elementOID = map[kind]uint32{ //nolint:gochecknoglobals // a table
+	kindText: pgtype.TextOID, kindUUID: pgtype.UUIDOID, kindJSON: pgtype.JSONBOID, kindDec: pgtype.TextOID,
+	kindInt: pgtype.Int8OID, kindBool: pgtype.BoolOID, kindAt: pgtype.TimestamptzOID, kindRaw: pgtype.ByteaOID,
+}
+
+// array appends a column as a one-dimensional array: the number of dimensions, whether there
+// are NULLs, the type, the length, the lower bound, and each element behind its length.
+func (e *encoding) array(c *column, n int) {
+	be := binary.BigEndian
+	e.buffer = be.AppendUint32(e.buffer, 1)
+	e.buffer = be.AppendUint32(e.buffer, 1) // a NULL is allowed; it need not be there
+	e.buffer = be.AppendUint32(e.buffer, elementOID[c.kind])
+	e.buffer = be.AppendUint32(e.buffer, uint32(n)) //nolint:gosec // a batch is short
+	e.buffer = be.AppendUint32(e.buffer, 1)
+	for row := range n {
+		at := len(e.buffer)
+		e.buffer = append(e.buffer, 0xff, 0xff, 0xff, 0xff) // the length of NULL
+		if e.value(c, row) {
+			be.PutUint32(e.buffer[at:], uint32(len(e.buffer)-at-4)) //nolint:gosec // bounded by the protocol
+		}
+	}
+}
