@@ -179,8 +179,8 @@ func (t *translator) step(tok string) {
 		if table != "" && !slices.Contains(t.st.tables, table) {
 			t.st.tables = append(t.st.tables, table)
 		}
-		if isWord(tok) {
-			t.words = append(t.words, strings.ToUpper(tok))
+		if up := strings.ToUpper(tok); isWord(tok) && (!aggregates[up] || strings.HasPrefix(t.text[t.i:], "(")) {
+			t.words = append(t.words, up)
 		}
 		t.lit.WriteString(word)
 	}
@@ -241,6 +241,11 @@ func isRead(words []string) bool {
 	return true
 }
 
+// aggregates make one row of many; as words without a parenthesis they are columns.
+var aggregates = map[string]bool{
+	"COUNT": true, "SUM": true, "MIN": true, "MAX": true, "AVG": true, "TOTAL": true, "STRING_AGG": true, "GROUP_CONCAT": true,
+}
+
 // isAppend reports whether the words are those of an INSERT ... SELECT that gives one row for
 // one row, whatever the others are.
 func isAppend(words []string) bool {
@@ -252,8 +257,10 @@ func isAppend(words []string) bool {
 		switch w {
 		case "SELECT":
 			selects++
-		case "UPDATE", "RETURNING", "GROUP", "DISTINCT", "LIMIT", "OFFSET", "UNION", "EXCEPT", "INTERSECT", "OVER",
-			"JOIN", "HAVING", "COUNT", "SUM", "MIN", "MAX", "AVG", "TOTAL", "STRING_AGG", "GROUP_CONCAT":
+		case "UPDATE", "RETURNING", "GROUP", "DISTINCT", "LIMIT", "OFFSET", "UNION", "EXCEPT", "INTERSECT", "OVER", "JOIN", "HAVING":
+			return false
+		}
+		if aggregates[w] {
 			return false
 		}
 	}

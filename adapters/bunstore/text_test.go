@@ -91,26 +91,28 @@ func TestTranslateRefuses(t *testing.T) {
 
 func TestStatementKinds(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]struct{ modifies, append bool }{
+	for text, want := range map[string]struct{ modifies, append, exact bool }{
 		"SELECT 1 FROM hc_x FOR UPDATE":                                   {},
 		"SELECT 1 FROM hc_x FOR NO KEY UPDATE":                            {},
 		"WITH a AS (SELECT 1) SELECT * FROM a":                            {},
 		"WITH a AS (DELETE FROM hc_x RETURNING 1) SELECT * FROM a":        {modifies: true},
 		"UPDATE hc_x SET a = 1":                                           {modifies: true},
-		"INSERT INTO hc_x SELECT 1":                                       {modifies: true, append: true},
+		"INSERT INTO hc_x SELECT 1":                                       {modifies: true, append: true, exact: true},
+		"INSERT INTO hc_x (total, max) SELECT total, max FROM hc_y":       {modifies: true, append: true, exact: true},
+		"INSERT INTO hc_x SELECT a FROM hc_y WHERE a > 1":                 {modifies: true, append: true},
 		"INSERT INTO hc_x SELECT 1 ON CONFLICT DO NOTHING":                {modifies: true, append: true},
 		"INSERT INTO hc_x SELECT 1 ON CONFLICT (a) DO UPDATE SET a = 1":   {modifies: true},
 		"INSERT INTO hc_x SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM hc_x)": {modifies: true},
 		"INSERT INTO hc_x SELECT count(*) FROM hc_y":                      {modifies: true},
 		"INSERT INTO hc_x SELECT 1 RETURNING a":                           {modifies: true},
-		"-- a comment\nINSERT INTO hc_x SELECT 'UPDATE' FROM hc_y":        {modifies: true, append: true},
+		"-- a comment\nINSERT INTO hc_x SELECT 'UPDATE' FROM hc_y":        {modifies: true, append: true, exact: true},
 	} {
 		st, err := translate(text, nil, 0, Postgres, "public", formWhole)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if st.modifies != want.modifies || st.append != want.append {
-			t.Errorf("%q: modifies %v, append %v", text, st.modifies, st.append)
+		if st.modifies != want.modifies || st.append != want.append || st.exact != want.exact {
+			t.Errorf("%q: modifies %v, append %v, exact %v", text, st.modifies, st.append, st.exact)
 		}
 	}
 }

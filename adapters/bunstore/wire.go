@@ -42,7 +42,8 @@ func (s *Store) wire(w *queued) (*wire, error) {
 			f = form(w.rel.n)
 		}
 	}
-	checked := w.rows >= 0 && !w.st.exact
+	sure := w.st.exact && w.rel != nil && w.rows == int64(w.rel.n) && slices.Equal(w.st.tables, []string{w.table})
+	checked := w.rows >= 0 && !sure
 	at := &w.st.wires[0][f]
 	if checked {
 		at = &w.st.wires[1][f]
