@@ -53,7 +53,7 @@ type auditReader struct {
 }
 
 // read calls row for every row of a query.
-func (r *auditReader) read(ctx context.Context, text string, row func(rows *sql.Rows) error) error {
+func (r *auditReader) read(ctx context.Context, text string, row func(rows row) error) error {
 	st, err := r.s.statement(text, nil, 0)
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func (r *auditReader) read(ctx context.Context, text string, row func(rows *sql.
 // stream makes a stream of a query; into tells where the columns of a row go.
 func stream[T any](r *auditReader, text string, into func(*T) []any) audit.Stream[T] {
 	return func(ctx context.Context, yield func(T) error) error {
-		return r.read(ctx, text, func(rows *sql.Rows) error {
+		return r.read(ctx, text, func(rows row) error {
 			var v T
 			if err := rows.Scan(into(&v)...); err != nil {
 				return err

@@ -91,6 +91,9 @@ func (v via) route(ctx context.Context, modifies bool) (on rawConn, done func(er
 		if err := t.flushLocked(ctx); err != nil {
 			return nil, nil, err
 		}
+		if err := t.on.start(ctx); err != nil {
+			return nil, nil, t.fail(err)
+		}
 		if modifies {
 			t.queued++
 			t.sent = t.queued

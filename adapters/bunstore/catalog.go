@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"time"
 
@@ -61,7 +60,7 @@ func shopRel(s catalog.Shop) *rel {
 
 const shopColumns = `s.tenant, s.merchant, s.name, s.currency, s.location, s.is_open, s.version, s.created_at, s.updated_at`
 
-func scanShop(rows *sql.Rows, to *[]catalog.Shop) error {
+func scanShop(rows row, to *[]catalog.Shop) error {
 	var v catalog.Shop
 	var merchant string
 	if err := rows.Scan(&v.Tenant, &merchant, &v.Name, &v.Currency, &v.Location, &v.Open, &v.Version,
@@ -84,7 +83,7 @@ func (c *Catalog) LockShop(ctx context.Context, tenant hyperlocal.TenantID, merc
 	}
 	var found []catalog.Shop
 	err := c.s.query(ctx, lockShop, nil, []any{string(tenant), merchant.String()},
-		func(rows *sql.Rows) error { return scanShop(rows, &found) })
+		func(rows row) error { return scanShop(rows, &found) })
 	if err != nil || len(found) == 0 {
 		return catalog.Shop{}, false, err
 	}

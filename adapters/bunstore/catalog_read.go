@@ -17,7 +17,7 @@ func (c *Catalog) Shops(ctx context.Context, tenant hyperlocal.TenantID, merchan
 	var out []catalog.Shop
 	err := c.s.query(ctx, getShops, newRel(len(merchants)).text("tenant", repeat(string(tenant), len(merchants))).
 		text("merchant", each1(merchants, func(m *hyperlocal.Ref) string { return m.String() })), nil,
-		func(rows *sql.Rows) error { return scanShop(rows, &out) })
+		func(rows row) error { return scanShop(rows, &out) })
 	return out, err
 }
 
@@ -55,7 +55,7 @@ func (c *Catalog) ListShops(ctx context.Context, tenant hyperlocal.TenantID, f c
 		q.add(` AND (s.name_key, s.merchant) > (%s, %s)`, key[0], key[1])
 	}
 	q.add(` ORDER BY s.name_key, s.merchant LIMIT %s`, int64(size+1))
-	err = c.s.query(ctx, q.text, nil, q.args, func(rows *sql.Rows) error { return scanShop(rows, &page.Items) })
+	err = c.s.query(ctx, q.text, nil, q.args, func(rows row) error { return scanShop(rows, &page.Items) })
 	if err != nil {
 		return hyperlocal.Page[catalog.Shop]{}, err
 	}
@@ -69,7 +69,7 @@ func (c *Catalog) ListShops(ctx context.Context, tenant hyperlocal.TenantID, f c
 
 const productColumns = `p.tenant, p.id, p.merchant, p.title, p.description, p.kind, p.state, p.version, p.created_at, p.updated_at`
 
-func scanProduct(rows *sql.Rows, to *[]catalog.Product) error {
+func scanProduct(rows row, to *[]catalog.Product) error {
 	var v catalog.Product
 	var merchant string
 	if err := rows.Scan(&v.Tenant, &v.ID, &merchant, &v.Title, &v.Description, &v.Kind, &v.State, &v.Version,
@@ -108,7 +108,7 @@ func (c *Catalog) ProductsBySKU(ctx context.Context, tenant hyperlocal.TenantID,
 // products reads heads, and then their variants and prices.
 func (c *Catalog) products(ctx context.Context, text string, r *rel, args []any) ([]catalog.Product, error) {
 	var out []catalog.Product
-	err := c.s.query(ctx, text, r, args, func(rows *sql.Rows) error { return scanProduct(rows, &out) })
+	err := c.s.query(ctx, text, r, args, func(rows row) error { return scanProduct(rows, &out) })
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (c *Catalog) products(ctx context.Context, text string, r *rel, args []any)
 
 const variantColumns = `v.id, v.product_id, v.sku, v.title, v.options, v.stocked, v.item, v.location, v.price_quantity, v.unit`
 
-func scanVariant(rows *sql.Rows, v *catalog.Variant, more ...any) error {
+func scanVariant(rows row, v *catalog.Variant, more ...any) error {
 	var options json.RawMessage
 	var price int64
 	var unit string
@@ -154,7 +154,7 @@ func (c *Catalog) fill(ctx context.Context, products []catalog.Product) error {
 	r := newRel(len(products)).
 		text("tenant", each1(products, func(p *catalog.Product) string { return string(p.Tenant) })).
 		uuid("id", each1(products, func(p *catalog.Product) string { return string(p.ID) }))
-	err := c.s.query(ctx, variantsOf, r, nil, func(rows *sql.Rows) error {
+	err := c.s.query(ctx, variantsOf, r, nil, func(rows row) error {
 		var v catalog.Variant
 		if err := scanVariant(rows, &v); err != nil {
 			return err
@@ -166,7 +166,7 @@ func (c *Catalog) fill(ctx context.Context, products []catalog.Product) error {
 	if err != nil {
 		return err
 	}
-	return c.s.query(ctx, pricesOf, r, nil, func(rows *sql.Rows) error {
+	return c.s.query(ctx, pricesOf, r, nil, func(rows row) error {
 		var product catalog.ProductID
 		var variant catalog.VariantID
 		var currency hyperlocal.Currency
@@ -218,7 +218,7 @@ func (c *Catalog) ListProducts(ctx context.Context, tenant hyperlocal.TenantID, 
 	}
 	q.add(` ORDER BY p.title_key, p.id LIMIT %s`, int64(size+1))
 	var items []catalog.Product
-	err = c.s.query(ctx, q.text, nil, q.args, func(rows *sql.Rows) error { return scanProduct(rows, &items) })
+	err = c.s.query(ctx, q.text, nil, q.args, func(rows row) error { return scanProduct(rows, &items) })
 	if err != nil {
 		return page, err
 	}
@@ -249,7 +249,7 @@ func (c *Catalog) Sellables(ctx context.Context, tenant hyperlocal.TenantID, mer
 	err := c.s.query(ctx, sellables, newRel(len(variants)).
 		uuid("id", each1(variants, func(id *catalog.VariantID) string { return string(*id) })),
 		[]any{string(tenant), merchant.String()},
-		func(rows *sql.Rows) error {
+		func(rows row) error {
 			var s catalog.Sellable
 			var amount sql.NullInt64
 			err := scanVariant(rows, &s.Variant, &s.Title, &s.Kind, &s.State, &s.Open, &s.Currency, &amount)

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
@@ -104,7 +103,7 @@ func circleInto(v *community.Circle) []any {
 	}
 }
 
-func scanCircle(rows *sql.Rows, to *[]community.Circle) error {
+func scanCircle(rows row, to *[]community.Circle) error {
 	var v community.Circle
 	err := rows.Scan(circleInto(&v)...)
 	*to = append(*to, v)
@@ -120,7 +119,7 @@ func (c *Community) LockCircle(ctx context.Context, tenant hyperlocal.TenantID, 
 		return community.Circle{}, false, err
 	}
 	var found []community.Circle
-	err := c.s.query(ctx, lockCircle, circleIDs(tenant, id), nil, func(rows *sql.Rows) error { return scanCircle(rows, &found) })
+	err := c.s.query(ctx, lockCircle, circleIDs(tenant, id), nil, func(rows row) error { return scanCircle(rows, &found) })
 	if err != nil || len(found) == 0 {
 		return community.Circle{}, false, err
 	}

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
 	"github.com/hyperlocal-sdk/hyperlocal/community"
@@ -14,7 +13,7 @@ const getCircles = `SELECT ` + circleColumns + ` FROM hc_circles AS c JOIN {k} k
 func (c *Community) Circles(ctx context.Context, tenant hyperlocal.TenantID, ids ...community.CircleID) ([]community.Circle, error) {
 	var out []community.Circle
 	err := c.s.query(ctx, getCircles, circleIDs(tenant, unique(ids)...), nil,
-		func(rows *sql.Rows) error { return scanCircle(rows, &out) })
+		func(rows row) error { return scanCircle(rows, &out) })
 	return out, err
 }
 
@@ -24,7 +23,7 @@ const circleBySlug = `SELECT ` + circleColumns + ` FROM hc_circles AS c WHERE c.
 func (c *Community) CircleBySlug(ctx context.Context, tenant hyperlocal.TenantID, slug string) (community.Circle, bool, error) {
 	var found []community.Circle
 	err := c.s.query(ctx, circleBySlug, nil, []any{string(tenant), slug},
-		func(rows *sql.Rows) error { return scanCircle(rows, &found) })
+		func(rows row) error { return scanCircle(rows, &found) })
 	if err != nil || len(found) == 0 {
 		return community.Circle{}, false, err
 	}
@@ -46,7 +45,7 @@ func (c *Community) ListCircles(ctx context.Context, tenant hyperlocal.TenantID,
 type paged[T any] struct {
 	column string // unique within the list, in whose order it is
 	cast   string // its type on PostgreSQL, "" for text
-	scan   func(rows *sql.Rows, to *[]T) error
+	scan   func(rows row, to *[]T) error
 	key    func(*T) string // the column's value
 }
 
@@ -72,7 +71,7 @@ func listOf[T any](ctx context.Context, s *Store, filter any, p hyperlocal.PageR
 	}
 	q.add(` ORDER BY `+how.column+` LIMIT %s`, int64(size+1))
 	var items []T
-	if err := s.query(ctx, q.text, nil, q.args, func(rows *sql.Rows) error { return how.scan(rows, &items) }); err != nil {
+	if err := s.query(ctx, q.text, nil, q.args, func(rows row) error { return how.scan(rows, &items) }); err != nil {
 		return page, err
 	}
 	if len(items) > size {
@@ -87,7 +86,7 @@ func listOf[T any](ctx context.Context, s *Store, filter any, p hyperlocal.PageR
 
 const memberColumns = `m.tenant, m.circle_id, m.member, m.role, m.status, m.since, m.joined_at`
 
-func scanMember(rows *sql.Rows, v *community.Member, more ...any) error {
+func scanMember(rows row, v *community.Member, more ...any) error {
 	var member string
 	into := []any{&v.Tenant, &v.Circle, &member, &v.Role, &v.Status, instant{&v.Since}, nullInstant{&v.JoinedAt}}
 	if err := rows.Scan(append(into, more...)...); err != nil {
@@ -98,7 +97,7 @@ func scanMember(rows *sql.Rows, v *community.Member, more ...any) error {
 	return err
 }
 
-func scanMembers(rows *sql.Rows, to *[]community.Member) error {
+func scanMembers(rows row, to *[]community.Member) error {
 	var v community.Member
 	err := scanMember(rows, &v)
 	*to = append(*to, v)
@@ -116,7 +115,7 @@ func (c *Community) Members(ctx context.Context, tenant hyperlocal.TenantID, cir
 	err := c.s.query(ctx, getMembers, newRel(n).text("tenant", repeat(string(tenant), n)).
 		uuid("circle_id", repeat(string(circle), n)).
 		text("member", each1(members, func(m *hyperlocal.Ref) string { return m.String() })), nil,
-		func(rows *sql.Rows) error { return scanMembers(rows, &out) })
+		func(rows row) error { return scanMembers(rows, &out) })
 	return out, err
 }
 
@@ -150,7 +149,7 @@ func (c *Community) ListMemberships(ctx context.Context, tenant hyperlocal.Tenan
 	}
 	return listOf(ctx, c.s, []any{"memberships", tenant, member, f}, p, q, paged[community.Membership]{
 		column: "m.circle_id", cast: "uuid",
-		scan: func(rows *sql.Rows, to *[]community.Membership) error {
+		scan: func(rows row, to *[]community.Membership) error {
 			var v community.Membership
 			err := scanMember(rows, &v.Member, circleInto(&v.Circle)...)
 			*to = append(*to, v)
@@ -169,7 +168,7 @@ func (c *Community) Successor(ctx context.Context, tenant hyperlocal.TenantID, c
 	var found []community.Member
 	err := c.s.query(ctx, successor, newRel(1).text("tenant", []string{string(tenant)}).
 		uuid("circle_id", []string{string(circle)}).text("member", []string{except.String()}), nil,
-		func(rows *sql.Rows) error { return scanMembers(rows, &found) })
+		func(rows row) error { return scanMembers(rows, &found) })
 	if err != nil || len(found) == 0 {
 		return community.Member{}, false, err
 	}

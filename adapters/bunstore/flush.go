@@ -104,7 +104,7 @@ func (t *txn) flushLocked(ctx context.Context) error {
 		return nil
 	}
 	if own, ok := t.on.(*ownSession); ok && own.native() {
-		return t.sendWires(ctx, own, queue, false)
+		return t.pipeline(ctx, own, queue, nil, false)
 	}
 	for _, run := range groups(queue) {
 		if err := t.sendRun(ctx, run); err != nil {
@@ -302,7 +302,7 @@ func (t *txn) finish(ctx context.Context) error {
 	if t.s.dialect == Postgres && ok && len(t.queue) > 0 && own.native() {
 		queue := t.queue
 		t.queue, t.sent = nil, t.queued
-		return t.sendWires(ctx, own, queue, true)
+		return t.pipeline(ctx, own, queue, nil, true)
 	}
 	if err := t.flushLocked(ctx); err != nil {
 		return err
@@ -356,9 +356,15 @@ func (s *Store) change(ctx context.Context, text string, args ...any) (n int64, 
 // queued is sent first, and text may change things (INSERT ... RETURNING). Outside one it
 // reads what is committed. scan must not call the store. An error of scan ends the query;
 // one of ours is returned as it is, another one wrapped as internal. r may be nil.
-func (s *Store) query(ctx context.Context, text string, r *rel, args []any, scan func(rows *sql.Rows) error) error {
+func (s *Store) query(ctx context.Context, text string, r *rel, args []any, scan func(rows row) error) error {
 	if r != nil && r.n == 0 && r.err == nil {
 		return nil
+	}
+	t := s.txn(ctx)
+	if t != nil && s.dialect == Postgres {
+		if own, ok := t.on.(*ownSession); ok && own.native() {
+			return t.read(ctx, own, text, r, args, scan)
+		}
 	}
 	st, err := s.statementFor(text, r, len(args))
 	if err != nil {
@@ -368,7 +374,7 @@ func (s *Store) query(ctx context.Context, text string, r *rel, args []any, scan
 	if s.dialect == Postgres && r != nil && r.n <= int(formRows) {
 		all = r.scalars(append(make([]any, 0, len(args)+r.n*len(r.cols)), args...))
 	}
-	if t := s.txn(ctx); t != nil {
+	if t != nil {
 		return t.query(ctx, st, all, scan)
 	}
 	if h := s.hostTx(ctx); h != nil {
@@ -388,7 +394,31 @@ func (s *Store) statementFor(text string, r *rel, args int) (*statement, error) 
 	return s.statement(text, r, args)
 }
 
-func (t *txn) query(ctx context.Context, st *statement, args []any, scan func(rows *sql.Rows) error) error {
+// read sends everything queued and the query together.
+func (t *txn) read(ctx context.Context, own *ownSession, text string, r *rel, args []any, scan func(row) error) error {
+	f := formWhole
+	if r != nil {
+		f = wireForm(r)
+	}
+	st, err := t.s.statementIn(text, r, len(args), f)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.usable(ctx); err != nil {
+		return err
+	}
+	queue := t.queue
+	t.queue = nil
+	if st.modifies {
+		t.queued++
+	}
+	t.sent = t.queued
+	return t.pipeline(ctx, own, queue, &answer{st: st, w: &queued{write: write{args: args, rel: r, rows: -1}}, scan: scan}, false)
+}
+
+func (t *txn) query(ctx context.Context, st *statement, args []any, scan func(rows row) error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := t.usable(ctx); err != nil {
@@ -416,7 +446,7 @@ func (t *txn) query(ctx context.Context, st *statement, args []any, scan func(ro
 // each calls scan for every row; ours tells that an error came from the database.
 //
 //nolint:revive // err is the result; ours only says where it came from
-func each(rows *sql.Rows, scan func(rows *sql.Rows) error) (err error, ours bool) {
+func each(rows *sql.Rows, scan func(rows row) error) (err error, ours bool) {
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		if err := scan(rows); err != nil {

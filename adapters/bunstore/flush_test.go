@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -113,7 +112,7 @@ func within(s *Store, ctx context.Context, writes ...write) error {
 func sizes(t *testing.T, s *Store, ctx context.Context) string {
 	t.Helper()
 	var out []string
-	err := s.query(ctx, "SELECT id, size FROM hc_box ORDER BY id", nil, nil, func(rows *sql.Rows) error {
+	err := s.query(ctx, "SELECT id, size FROM hc_box ORDER BY id", nil, nil, func(rows row) error {
 		var id string
 		var size int64
 		err := rows.Scan(&id, &size)
@@ -172,7 +171,11 @@ func TestFlushIsOneRoundTrip(t *testing.T) {
 		if err := within(s, t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := rec.take(); !slices.Equal(got, []string{"BEGIN", "COMMIT"}) {
+		want = nil
+		if d == SQLite {
+			want = []string{"BEGIN", "COMMIT"}
+		}
+		if got := rec.take(); !slices.Equal(got, want) {
 			t.Errorf("an empty transaction sent %q", got)
 		}
 	})
@@ -392,7 +395,7 @@ func TestValuesRoundTrip(t *testing.T) {
 	id := hyperlocal.RandomIDs{}.NewID()
 	moment := time.Date(2025, 2, 28, 23, 59, 59, 999999999, time.FixedZone("", -5*3600))
 	number := int64(-1 << 63)
-	type row struct {
+	type record struct {
 		Text, Nullable, UUID, UUIDNull, Decimal string
 		Int                                     int64
 		IntNull                                 *int64
@@ -401,17 +404,17 @@ func TestValuesRoundTrip(t *testing.T) {
 		JSON                                    json.RawMessage
 		Raw                                     []byte
 	}
-	full := row{
+	full := record{
 		Text: "日本語 🥟 it's \"q\" \\ \u2028 {k} $1 ?1 \t\n\u0001", Nullable: "x", UUID: id, UUIDNull: id, Decimal: "-12345678901234567890.000100",
 		Int: 1<<63 - 1, IntNull: &number, Bool: true, At: moment, AtNull: moment, JSON: json.RawMessage(`{"a": [1, "ü"]}`), Raw: []byte{0, 1, 255, '\''},
 	}
-	empty := row{UUID: id, At: time.Time{}}
+	empty := record{UUID: id, At: time.Time{}}
 	onBoth(t, func(t *testing.T, d Dialect) {
 		s := openStore(t, d)
 		ddl(t, s, `CREATE TABLE hc_all (n bigint PRIMARY KEY, text text NOT NULL, nullable text, uuid {pg uuid}{sqlite text} NOT NULL, uuid_null {pg uuid}{sqlite text},
 			"decimal" {pg numeric}{sqlite text}, "int" bigint NOT NULL, int_null bigint, bool {pg boolean}{sqlite integer} NOT NULL,
 			at {pg timestamptz}{sqlite integer} NOT NULL, at_null {pg timestamptz}{sqlite integer}, json {pg jsonb}{sqlite text}, raw {pg bytea}{sqlite blob})`)
-		add := func(from int64, rows ...row) write {
+		add := func(from int64, rows ...record) write {
 			n := len(rows)
 			place, text, nullable, uuid, uuidNull, decimal := make([]int64, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 			number, numberNull, flag := make([]int64, n), make([]*int64, n), make([]bool, n)
@@ -436,9 +439,9 @@ func TestValuesRoundTrip(t *testing.T) {
 		}
 		n := 0
 		read := `SELECT text, nullable, uuid, uuid_null, "decimal", "int", int_null, bool, at, at_null, json, raw FROM hc_all WHERE at = $1 OR at = $2 ORDER BY n`
-		err := s.query(t.Context(), read, nil, []any{s.at(moment), s.at(time.Time{})}, func(rows *sql.Rows) error {
+		err := s.query(t.Context(), read, nil, []any{s.at(moment), s.at(time.Time{})}, func(rows row) error {
 			n++
-			var got row
+			var got record
 			err := rows.Scan(&got.Text, nullText[string]{&got.Nullable}, &got.UUID, nullText[string]{&got.UUIDNull}, nullText[string]{&got.Decimal},
 				&got.Int, &got.IntNull, &got.Bool, instant{&got.At}, nullInstant{&got.AtNull}, document{&got.JSON}, &got.Raw)
 			want := full
@@ -477,7 +480,7 @@ func placement(s *Store, ctx context.Context, n int) error {
 		}
 		var size int64
 		err := s.query(ctx, "SELECT size FROM hc_box WHERE tenant = $1 AND id = $2 ORDER BY id {for update}", nil, []any{"north", "a"},
-			func(rows *sql.Rows) error { return rows.Scan(&size) })
+			func(rows row) error { return rows.Scan(&size) })
 		if err != nil {
 			return err
 		}

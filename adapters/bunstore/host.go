@@ -171,7 +171,7 @@ func (s *Store) withinHost(ctx context.Context, h *hostTx, fn func(ctx context.C
 }
 
 // queryHost reads in the host's transaction, outside any call.
-func (s *Store) queryHost(ctx context.Context, h *hostTx, st *statement, args []any, scan func(rows *sql.Rows) error) error {
+func (s *Store) queryHost(ctx context.Context, h *hostTx, st *statement, args []any, scan func(rows row) error) error {
 	if st.modifies {
 		return s.WithinTx(ctx, func(ctx context.Context) error {
 			return s.txn(ctx).query(ctx, st, args, scan)
@@ -250,3 +250,5 @@ func (o *hostSession) rollback(ctx context.Context) {
 }
 
 func (o *hostSession) release() {}
+
+func (o *hostSession) start(context.Context) error { return nil }

@@ -160,7 +160,7 @@ func (i *Idempotency) insert(ctx context.Context, keys []hyperlocal.IdempotencyK
 	}
 	r := keyRel(keys).text("fingerprint", fingerprint).at("created_at", repeat(i.s.clock.Now(), len(keys)))
 	args := []any{strconv.FormatInt(patience.Milliseconds(), 10)}
-	return i.s.query(ctx, idempotencyClaim, r, args, func(rows *sql.Rows) error {
+	return i.s.query(ctx, idempotencyClaim, r, args, func(rows row) error {
 		var id keyID
 		var caller sql.NullString // NULL in the line that belongs to the lock timeout
 		if err := rows.Scan(&id.tenant, &caller, &id.route, &id.key); err != nil {
@@ -181,7 +181,7 @@ type keyRow struct {
 
 func (i *Idempotency) read(ctx context.Context, keys []hyperlocal.IdempotencyKey) (map[keyID]keyRow, error) {
 	out := make(map[keyID]keyRow, len(keys))
-	err := i.s.query(ctx, idempotencyRead, keyRel(keys), nil, func(rows *sql.Rows) error {
+	err := i.s.query(ctx, idempotencyRead, keyRel(keys), nil, func(rows row) error {
 		var id keyID
 		var row keyRow
 		err := rows.Scan(&id.tenant, &id.caller, &id.route, &id.key, &row.fingerprint, document{&row.result})

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 	"time"
 
@@ -36,7 +35,7 @@ func (i *Inbox) Claim(ctx context.Context, consumer string, tenant hyperlocal.Te
 	r := newRel(n).text("tenant", repeat(string(tenant), n)).text("consumer", repeat(consumer, n)).
 		text("event_id", sorted).at("seen_at", repeat(i.s.clock.Now(), n))
 	fresh := make(map[string]bool, n)
-	err := i.s.query(ctx, inboxClaim, r, nil, func(rows *sql.Rows) error {
+	err := i.s.query(ctx, inboxClaim, r, nil, func(rows row) error {
 		var id string
 		err := rows.Scan(&id)
 		fresh[id] = true

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -109,7 +108,7 @@ func (l *Ledger) LockBalances(ctx context.Context, keys []ledger.Key) ([]int64, 
 
 func (l *Ledger) readLocked(ctx context.Context, hold *ledgerHold, keys []ledger.Key) error {
 	tailed := false
-	err := l.s.query(ctx, lockBalances, ledgerKeys(keys), nil, func(rows *sql.Rows) error {
+	err := l.s.query(ctx, lockBalances, ledgerKeys(keys), nil, func(rows row) error {
 		var k ledger.Key
 		var balance int64
 		var tail bool
@@ -155,7 +154,7 @@ func (l *Ledger) Recorded(ctx context.Context, refs []ledger.Reference) ([]ledge
 		text("tenant", each1(refs, func(r *ledger.Reference) string { return string(r.Tenant) })).
 		text("reference", each1(refs, func(r *ledger.Reference) string { return r.Reference }))
 	var out []ledger.Recorded
-	err := l.s.query(ctx, recordedReferences, r, nil, func(rows *sql.Rows) error {
+	err := l.s.query(ctx, recordedReferences, r, nil, func(rows row) error {
 		var v ledger.Recorded
 		if err := rows.Scan(&v.Tenant, &v.Reference.Reference, &v.Transaction, &v.Fingerprint); err != nil {
 			return err
@@ -297,7 +296,7 @@ func (l *Ledger) Fold(ctx context.Context, limit int) (int, error) {
 		return 0, err
 	}
 	folded := 0
-	count := func(rows *sql.Rows) error {
+	count := func(rows row) error {
 		var n int
 		err := rows.Scan(&n)
 		folded += n

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"strconv"
 	"time"
 
@@ -36,7 +35,7 @@ func (l *Ledger) balances(ctx context.Context, keys []ledger.Key) ([]int64, erro
 // amounts reads rows of place and amount.
 func (l *Ledger) amounts(ctx context.Context, text string, r *rel, args []any) ([]int64, error) {
 	out := make([]int64, r.n)
-	err := l.s.query(ctx, text, r, args, func(rows *sql.Rows) error {
+	err := l.s.query(ctx, text, r, args, func(rows row) error {
 		var n, amount int64
 		err := rows.Scan(&n, &amount)
 		out[n] = amount
@@ -66,7 +65,7 @@ func (l *Ledger) Sums(ctx context.Context, tenant hyperlocal.TenantID, accounts 
 const transactionHead = `t.tenant, t.effective_at, t.id, t.reference, t.kind, t.subject_kind, t.subject_id, t.reverses,
  t.actor_kind, t.actor_id, t.recorded_at, t.fingerprint`
 
-func scanTransaction(rows *sql.Rows, to *[]ledger.Transaction) error {
+func scanTransaction(rows row, to *[]ledger.Transaction) error {
 	var t ledger.Transaction
 	err := rows.Scan(&t.Tenant, instant{&t.Effective}, &t.ID, &t.Reference, &t.Kind, &t.Subject.Kind, &t.Subject.ID,
 		nullText[string]{&t.Reverses}, &t.Actor.Kind, &t.Actor.ID, instant{&t.Recorded}, &t.Fingerprint)
@@ -91,7 +90,7 @@ func (l *Ledger) Transactions(ctx context.Context, tenant hyperlocal.TenantID, r
 		text("tenant", each1(once, func(*string) string { return string(tenant) })).
 		text("reference", once)
 	var found []ledger.Transaction
-	err := l.s.query(ctx, transactionsByReference, r, nil, func(rows *sql.Rows) error { return scanTransaction(rows, &found) })
+	err := l.s.query(ctx, transactionsByReference, r, nil, func(rows row) error { return scanTransaction(rows, &found) })
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +111,7 @@ func (l *Ledger) fill(ctx context.Context, found []ledger.Transaction) error {
 		at("effective_at", each1(found, func(t *ledger.Transaction) time.Time { return t.Effective })).
 		uuid("id", each1(found, func(t *ledger.Transaction) string { return t.ID })).
 		int("n", n)
-	return l.s.query(ctx, entriesOfTransactions, r, nil, func(rows *sql.Rows) error {
+	return l.s.query(ctx, entriesOfTransactions, r, nil, func(rows row) error {
 		var i int
 		var e hyperlocal.Entry
 		if err := rows.Scan(&i, &e.Account, &e.Asset, &e.Amount); err != nil {
@@ -140,7 +139,7 @@ func (l *Ledger) Journal(ctx context.Context, tenant hyperlocal.TenantID, f ledg
 	if err != nil {
 		return page, err
 	}
-	err = l.s.query(ctx, c.text, nil, c.args, func(rows *sql.Rows) error { return scanTransaction(rows, &page.Items) })
+	err = l.s.query(ctx, c.text, nil, c.args, func(rows row) error { return scanTransaction(rows, &page.Items) })
 	if err != nil {
 		return hyperlocal.Page[ledger.Transaction]{}, err
 	}
@@ -234,7 +233,7 @@ func (l *Ledger) Accounts(ctx context.Context, tenant hyperlocal.TenantID, prefi
 	// No account continues behind the last code point there is, so that is where the prefix ends.
 	args := []any{string(tenant), key[0], key[1], prefix, prefix + "\U0010FFFF", size + 1}
 	var found []ledger.Account
-	err = l.s.query(ctx, accountNames, nil, args, func(rows *sql.Rows) error {
+	err = l.s.query(ctx, accountNames, nil, args, func(rows row) error {
 		var a ledger.Account
 		err := rows.Scan(&a.Path, &a.Asset)
 		found = append(found, a)
@@ -272,7 +271,7 @@ const accountNames = `SELECT account, asset FROM (SELECT account, asset FROM hc_
 // Totals implements [ledger.Reader].
 func (l *Ledger) Totals(ctx context.Context, tenant hyperlocal.TenantID) ([]ledger.Total, error) {
 	var out []ledger.Total
-	err := l.s.query(ctx, ledgerTotals, nil, []any{string(tenant)}, func(rows *sql.Rows) error {
+	err := l.s.query(ctx, ledgerTotals, nil, []any{string(tenant)}, func(rows row) error {
 		var t ledger.Total
 		err := rows.Scan(&t.Asset, &t.Debits, &t.Credits)
 		out = append(out, t)
@@ -297,7 +296,7 @@ const ledgerTotals = `SELECT asset,
 // Unbalanced implements [ledger.Reader].
 func (l *Ledger) Unbalanced(ctx context.Context, tenant hyperlocal.TenantID, limit int) ([]string, error) {
 	var out []string
-	err := l.s.query(ctx, unbalancedTransactions, nil, []any{string(tenant), limit}, func(rows *sql.Rows) error {
+	err := l.s.query(ctx, unbalancedTransactions, nil, []any{string(tenant), limit}, func(rows row) error {
 		var reference string
 		err := rows.Scan(&reference)
 		out = append(out, reference)

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -38,7 +37,7 @@ func loyaltyConstraints() map[string]*hyperlocal.Error {
 const lotColumns = `l.tenant, l.id, l.member_kind, l.member_id, l.source_kind, l.source_id, l.source_version,
  l.earned, l.remaining, l.expired, l.shortfall, l.active_from, l.expires_at, l.created_at, l.updated_at, l.version`
 
-func scanLot(rows *sql.Rows, to *[]loyalty.Lot) error {
+func scanLot(rows row, to *[]loyalty.Lot) error {
 	var l loyalty.Lot
 	err := rows.Scan(&l.Tenant, &l.ID, &l.Member.Kind, &l.Member.ID, &l.Source.Kind, &l.Source.ID, &l.SourceVersion,
 		&l.Earned, &l.Remaining, &l.Expired, &l.Shortfall, instant{&l.ActiveFrom}, nullInstant{&l.ExpiresAt},
@@ -102,7 +101,7 @@ func (l *Loyalty) Lots(ctx context.Context, q loyalty.LotQuery) ([]loyalty.Lot, 
 	// A lot that fits twice is one row: UNION leaves no twins, DISTINCT does so for one part.
 	text := strings.Replace(strings.Join(parts, ` UNION `), `SELECT `, `SELECT DISTINCT `, 1)
 	var out []loyalty.Lot
-	err := l.s.query(ctx, text, r, nil, func(rows *sql.Rows) error { return scanLot(rows, &out) })
+	err := l.s.query(ctx, text, r, nil, func(rows row) error { return scanLot(rows, &out) })
 	return out, err
 }
 
@@ -114,7 +113,7 @@ const spendingsByReference = `SELECT s.tenant, s.reference, s.member_kind, s.mem
 func (l *Loyalty) Spendings(ctx context.Context, tenant hyperlocal.TenantID, references ...string) ([]loyalty.Spending, error) {
 	r := newRel(len(references)).text("reference", references)
 	var out []loyalty.Spending
-	err := l.s.query(ctx, spendingsByReference, r, []any{string(tenant)}, func(rows *sql.Rows) error {
+	err := l.s.query(ctx, spendingsByReference, r, []any{string(tenant)}, func(rows row) error {
 		var v loyalty.Spending
 		var uses json.RawMessage
 		err := rows.Scan(&v.Tenant, &v.Reference, &v.Member.Kind, &v.Member.ID, &v.Subject.Kind, &v.Subject.ID,
@@ -137,7 +136,7 @@ const dueLots = `SELECT ` + lotColumns + ` FROM hc_loyalty_lots AS l
 // DueLots implements [loyalty.Store].
 func (l *Loyalty) DueLots(ctx context.Context, now time.Time, limit int) ([]loyalty.Lot, error) {
 	var out []loyalty.Lot
-	err := l.s.query(ctx, dueLots, nil, []any{l.s.at(now), limit}, func(rows *sql.Rows) error { return scanLot(rows, &out) })
+	err := l.s.query(ctx, dueLots, nil, []any{l.s.at(now), limit}, func(rows row) error { return scanLot(rows, &out) })
 	return out, err
 }
 

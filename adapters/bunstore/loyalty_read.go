@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
@@ -37,7 +36,7 @@ func (l *Loyalty) Balances(ctx context.Context, tenant hyperlocal.TenantID, now 
 		text("kind", each1(members, func(m *hyperlocal.Ref) string { return m.Kind })).
 		text("id", each1(members, func(m *hyperlocal.Ref) string { return m.ID })).
 		int("n", n)
-	err := l.s.query(ctx, memberBalances, r, []any{l.s.at(now)}, func(rows *sql.Rows) error {
+	err := l.s.query(ctx, memberBalances, r, []any{l.s.at(now)}, func(rows row) error {
 		var i int
 		var b loyalty.Balance
 		err := rows.Scan(&i, &b.Points, &b.Spendable, &b.Pending, &b.Lapsed, &b.Shortfall, nullInstant{&b.NextExpiry})
@@ -70,7 +69,7 @@ func (l *Loyalty) History(ctx context.Context, tenant hyperlocal.TenantID, membe
 	return pageByID(ctx, l.s, &list, "m.id", scanPointMovement, func(m *loyalty.Movement) string { return m.ID })
 }
 
-func scanPointMovement(rows *sql.Rows, to *[]loyalty.Movement) error {
+func scanPointMovement(rows row, to *[]loyalty.Movement) error {
 	var m loyalty.Movement
 	err := rows.Scan(&m.Tenant, &m.Member.Kind, &m.Member.ID, &m.ID, &m.Lot, &m.Kind, &m.Points, &m.Reference,
 		&m.Subject.Kind, &m.Subject.ID, instant{&m.At}, instant{&m.Recorded}, &m.Actor.Kind, &m.Actor.ID)
@@ -85,7 +84,7 @@ type idList struct {
 	request hyperlocal.PageRequest
 }
 
-func pageByID[T any](ctx context.Context, s *Store, list *idList, id string, scan func(*sql.Rows, *[]T) error, key func(*T) string) (hyperlocal.Page[T], error) {
+func pageByID[T any](ctx context.Context, s *Store, list *idList, id string, scan func(row, *[]T) error, key func(*T) string) (hyperlocal.Page[T], error) {
 	var page hyperlocal.Page[T]
 	size, err := list.request.Size()
 	if err != nil {
@@ -102,7 +101,7 @@ func pageByID[T any](ctx context.Context, s *Store, list *idList, id string, sca
 		list.add(` AND `+id+` < %s{pg ::uuid}`, after[0])
 	}
 	list.add(` ORDER BY `+id+` DESC LIMIT %s`, size+1)
-	err = s.query(ctx, list.text, nil, list.args, func(rows *sql.Rows) error { return scan(rows, &page.Items) })
+	err = s.query(ctx, list.text, nil, list.args, func(rows row) error { return scan(rows, &page.Items) })
 	if err != nil {
 		return hyperlocal.Page[T]{}, err
 	}
@@ -130,7 +129,7 @@ func (l *Loyalty) Members(ctx context.Context, tenant hyperlocal.TenantID, p hyp
 	}
 	const text = `SELECT m.tenant, m.member_kind, m.member_id, m.joined_at FROM hc_loyalty_members AS m
  WHERE m.tenant = $1 AND (m.member_kind, m.member_id) > ($2, $3) ORDER BY m.member_kind, m.member_id LIMIT $4`
-	err = l.s.query(ctx, text, nil, []any{string(tenant), after[0], after[1], size + 1}, func(rows *sql.Rows) error {
+	err = l.s.query(ctx, text, nil, []any{string(tenant), after[0], after[1], size + 1}, func(rows row) error {
 		var m loyalty.Member
 		err := rows.Scan(&m.Tenant, &m.Ref.Kind, &m.Ref.ID, instant{&m.JoinedAt})
 		page.Items = append(page.Items, m)

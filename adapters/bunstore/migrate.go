@@ -3,7 +3,6 @@ package bunstore
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"embed"
 	"encoding/hex"
 	"errors"
@@ -136,7 +135,7 @@ func (s *Store) MigrationStatus(ctx context.Context) ([]Migration, error) {
 		return nil, err
 	}
 	applied := make(map[int]Migration)
-	read := func(rows *sql.Rows) error {
+	read := func(rows row) error {
 		var m Migration
 		if err := rows.Scan(&m.Number, &m.Name, &m.sum, instant{&m.AppliedAt}); err != nil {
 			return err
@@ -275,7 +274,7 @@ func (s *Store) pending(ctx context.Context, on *ownSession, all []Migration) (m
 		return m, false, s.classify(err)
 	}
 	applied := make(map[int]string)
-	err, _ = each(rows, func(rows *sql.Rows) error {
+	err, _ = each(rows, func(rows row) error {
 		var m Migration
 		if err := rows.Scan(&m.Number, &m.Name, &m.sum, instant{&m.AppliedAt}); err != nil {
 			return err

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -49,7 +48,7 @@ func TestMigrateAtOnceAndAgain(t *testing.T) {
 		if d == Postgres {
 			var elsewhere int
 			err := s.query(t.Context(), "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname LIKE 'hc\\_%' AND n.nspname <> 'shop'", nil, nil,
-				func(rows *sql.Rows) error { return rows.Scan(&elsewhere) })
+				func(rows row) error { return rows.Scan(&elsewhere) })
 			if err != nil || elsewhere != 0 {
 				t.Errorf("%d relations of ours lie outside our schema, %v", elsewhere, err)
 			}

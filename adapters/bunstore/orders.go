@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -221,7 +220,7 @@ func (o *Orders) Lock(ctx context.Context, refs []order.Key) ([]order.Order, err
 	unique = slices.Compact(unique)
 	unique = slices.DeleteFunc(unique, func(k order.Key) bool { return !hyperlocal.ValidID(string(k.ID)) })
 	found := make([]order.Order, 0, len(unique))
-	err := o.s.query(ctx, lockOrders, orderRel(unique), nil, func(rows *sql.Rows) error { return scanOrder(rows, &found) })
+	err := o.s.query(ctx, lockOrders, orderRel(unique), nil, func(rows row) error { return scanOrder(rows, &found) })
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +269,7 @@ func (o *Orders) Due(ctx context.Context, now time.Time, limit int) ([]order.Ord
 	}
 	var due []order.Order
 	err := o.s.query(ctx, dueOrders, nil, []any{o.s.at(now), int64(limit)},
-		func(rows *sql.Rows) error { return scanOrder(rows, &due) })
+		func(rows row) error { return scanOrder(rows, &due) })
 	if err != nil {
 		return nil, next, err
 	}
@@ -278,12 +277,12 @@ func (o *Orders) Due(ctx context.Context, now time.Time, limit int) ([]order.Ord
 		return nil, next, err
 	}
 	err = o.s.query(ctx, nextDueOrder, nil, []any{int64(len(due))},
-		func(rows *sql.Rows) error { return rows.Scan(nullInstant{&next}) })
+		func(rows row) error { return rows.Scan(nullInstant{&next}) })
 	return due, next, err
 }
 
 // scanOrder appends the order in the current row, which starts with orderHead.
-func scanOrder(rows *sql.Rows, to *[]order.Order, more ...any) error {
+func scanOrder(rows row, to *[]order.Order, more ...any) error {
 	var v order.Order
 	var merchant, customer, currency string
 	var lines, total, authorized, captured, refunded, adjustments int64

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
@@ -156,7 +155,7 @@ func (o *Orders) fill(ctx context.Context, orders []order.Order) error {
 			adjusted = append(adjusted, keys[i])
 		}
 	}
-	err := o.s.query(ctx, selectOrderLines, orderRel(keys), nil, func(rows *sql.Rows) error {
+	err := o.s.query(ctx, selectOrderLines, orderRel(keys), nil, func(rows row) error {
 		var k order.Key
 		var l order.Line
 		var variant, unit string
@@ -179,7 +178,7 @@ func (o *Orders) fill(ctx context.Context, orders []order.Order) error {
 	if err != nil || len(adjusted) == 0 {
 		return err
 	}
-	return o.s.query(ctx, selectOrderAdjustments, orderRel(adjusted), nil, func(rows *sql.Rows) error {
+	return o.s.query(ctx, selectOrderAdjustments, orderRel(adjusted), nil, func(rows row) error {
 		var k order.Key
 		var a order.Adjustment
 		var funding json.RawMessage
@@ -228,7 +227,7 @@ func (o *Orders) Erase(ctx context.Context, tenant hyperlocal.TenantID, customer
 	n := 0
 	args := []any{string(tenant), customer.String()}
 	err := o.s.WithinTx(ctx, func(ctx context.Context) error {
-		err := o.s.query(ctx, countPersonal, nil, args, func(rows *sql.Rows) error { return rows.Scan(&n) })
+		err := o.s.query(ctx, countPersonal, nil, args, func(rows row) error { return rows.Scan(&n) })
 		if err != nil {
 			return err
 		}

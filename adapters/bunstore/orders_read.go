@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -48,7 +47,7 @@ func (o *Orders) Get(ctx context.Context, tenant hyperlocal.TenantID, ids ...ord
 // whole reads orders with their contacts, lines and adjustments.
 func (o *Orders) whole(ctx context.Context, text string, r *rel) ([]order.Order, error) {
 	var found []order.Order
-	err := o.s.query(ctx, text, r, nil, func(rows *sql.Rows) error {
+	err := o.s.query(ctx, text, r, nil, func(rows row) error {
 		var note string
 		var contact json.RawMessage
 		if err := scanOrder(rows, &found, nullText[string]{&note}, document{&contact}); err != nil {
@@ -156,7 +155,7 @@ func (o *Orders) List(ctx context.Context, tenant hyperlocal.TenantID, f order.F
 		c.add(` AND (o.placed_at, o.id) < (%s, {pg CAST(}%s{pg  AS uuid)})`, o.s.at(time.UnixMicro(after)), key[1])
 	}
 	c.add(` ORDER BY o.placed_at DESC, o.id DESC LIMIT %s`, int64(size+1))
-	err = o.s.query(ctx, c.text, nil, c.args, func(rows *sql.Rows) error { return scanOrder(rows, &page.Items) })
+	err = o.s.query(ctx, c.text, nil, c.args, func(rows row) error { return scanOrder(rows, &page.Items) })
 	if err != nil {
 		return hyperlocal.Page[order.Order]{}, err
 	}
@@ -195,7 +194,7 @@ func (o *Orders) History(ctx context.Context, tenant hyperlocal.TenantID, id ord
 		c.add(` AND (h.version, h.n) > (%s, %s)`, version, n)
 	}
 	c.add(` ORDER BY h.version, h.n LIMIT %s`, int64(size+1))
-	err = o.s.query(ctx, c.text, nil, c.args, func(rows *sql.Rows) error {
+	err = o.s.query(ctx, c.text, nil, c.args, func(rows row) error {
 		e := order.HistoryEntry{Tenant: tenant, Order: id}
 		if err := rows.Scan(&e.ID, &e.Version, &e.N, &e.Machine, &e.Trigger, &e.From, &e.To, &e.Reason,
 			&e.Actor.Kind, &e.Actor.ID, instant{&e.At}); err != nil {

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"hash/fnv"
 	"time"
@@ -76,7 +75,7 @@ ORDER BY tenant, aggregate_kind, aggregate_id, aggregate_version, n LIMIT $1`
 // it in order. It is for inspection and tests; a relay claims its work by shard.
 func (o *Outbox) Pending(ctx context.Context, limit int) ([]hyperlocal.Envelope, error) {
 	var out []hyperlocal.Envelope
-	err := o.s.query(ctx, outboxPending, nil, []any{limit}, func(rows *sql.Rows) error {
+	err := o.s.query(ctx, outboxPending, nil, []any{limit}, func(rows row) error {
 		var e hyperlocal.Envelope
 		var payload string
 		err := rows.Scan(&e.Tenant, &e.Aggregate.Kind, &e.Aggregate.ID, &e.AggregateVersion, &e.N, &e.ID, &e.Name, &e.Version,

@@ -3,7 +3,6 @@ package bunstore
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"slices"
 	"time"
@@ -73,7 +72,7 @@ func (o *Payments) intents(ctx context.Context, text string, owners []hyperlocal
 	owners = sortedOwners(owners)
 	var found []payment.Intent
 	at := make(map[payment.Key]int)
-	err := o.s.query(ctx, text, stockOwners(owners), nil, func(rows *sql.Rows) error {
+	err := o.s.query(ctx, text, stockOwners(owners), nil, func(rows row) error {
 		var in payment.Intent
 		var customer, currency string
 		err := rows.Scan(&in.Tenant, &in.ID, &customer, &in.Gateway, &currency, &in.Attempts, &in.Payment, &in.Version,
@@ -93,7 +92,7 @@ func (o *Payments) intents(ctx context.Context, text string, owners []hyperlocal
 	keys := newRel(len(found)).
 		text("tenant", each1(found, func(v *payment.Intent) string { return string(v.Tenant) })).
 		uuid("id", each1(found, func(v *payment.Intent) string { return v.ID }))
-	err = o.s.query(ctx, readAllocations, keys, nil, func(rows *sql.Rows) error {
+	err = o.s.query(ctx, readAllocations, keys, nil, func(rows row) error {
 		var k payment.Key
 		var a payment.Allocation
 		var merchant string

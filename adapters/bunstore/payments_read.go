@@ -18,7 +18,7 @@ const operationHead = `o.tenant, o.id, o.intent, o.owner_kind, o.owner_id, o.sha
  o.begun_at, o.updated_at, o.version`
 
 // scanOperation appends the operation in the current row.
-func scanOperation(rows *sql.Rows, to *[]payment.Operation) error {
+func scanOperation(rows row, to *[]payment.Operation) error {
 	var v payment.Operation
 	var shares json.RawMessage
 	var amount int64
@@ -56,7 +56,7 @@ func (o *Payments) Operations(ctx context.Context, tenant hyperlocal.TenantID, i
 	var found []payment.Operation
 	err := o.s.query(ctx, operationsByID, newRel(len(ids)).
 		text("tenant", each1(ids, func(*string) string { return string(tenant) })).uuid("id", ids), nil,
-		func(rows *sql.Rows) error { return scanOperation(rows, &found) })
+		func(rows row) error { return scanOperation(rows, &found) })
 	return found, err
 }
 
@@ -80,7 +80,7 @@ func (o *Payments) ByReference(ctx context.Context, keys ...payment.ReferenceKey
 		text("owner_id", each1(keys, func(k *r) string { return k.Owner.ID })).
 		text("verb", each1(keys, func(k *r) string { return string(k.Verb) })).
 		text("reference", each1(keys, func(k *r) string { return k.Reference })), nil,
-		func(rows *sql.Rows) error { return scanOperation(rows, &found) })
+		func(rows row) error { return scanOperation(rows, &found) })
 	return found, err
 }
 
@@ -91,7 +91,7 @@ const operationByKey = `SELECT ` + operationHead + ` FROM hc_payment_operations 
 func (o *Payments) ByKey(ctx context.Context, tenant hyperlocal.TenantID, gateway, key string) (payment.Operation, bool, error) {
 	var found []payment.Operation
 	err := o.s.query(ctx, operationByKey, nil, []any{string(tenant), gateway, key},
-		func(rows *sql.Rows) error { return scanOperation(rows, &found) })
+		func(rows row) error { return scanOperation(rows, &found) })
 	if err != nil || len(found) == 0 {
 		return payment.Operation{}, false, err
 	}
@@ -132,7 +132,7 @@ func (o *Payments) ListOperations(ctx context.Context, tenant hyperlocal.TenantI
 		c.add(` AND (o.created_at, o.id) < (%s, {pg CAST(}%s{pg  AS uuid)})`, o.s.at(time.UnixMicro(before)), key[1])
 	}
 	c.add(` ORDER BY o.created_at DESC, o.id DESC LIMIT %s`, int64(size+1))
-	err = o.s.query(ctx, c.text, nil, c.args, func(rows *sql.Rows) error { return scanOperation(rows, &page.Items) })
+	err = o.s.query(ctx, c.text, nil, c.args, func(rows row) error { return scanOperation(rows, &page.Items) })
 	if err != nil {
 		return hyperlocal.Page[payment.Operation]{}, err
 	}
@@ -158,7 +158,7 @@ func (o *Payments) Movements(ctx context.Context, tenant hyperlocal.TenantID, in
 		return nil, nil
 	}
 	var found []payment.Movement
-	err := o.s.query(ctx, readMovements, nil, []any{string(tenant), intent}, func(rows *sql.Rows) error {
+	err := o.s.query(ctx, readMovements, nil, []any{string(tenant), intent}, func(rows row) error {
 		v := payment.Movement{Tenant: tenant, Intent: intent}
 		var amount int64
 		var currency string
@@ -191,7 +191,7 @@ func (o *Payments) Lease(ctx context.Context, tenant hyperlocal.TenantID, id str
 	}
 	var found []payment.Operation
 	err := o.s.query(ctx, leaseCandidate, nil, []any{string(tenant), id, o.s.at(now)},
-		func(rows *sql.Rows) error { return scanOperation(rows, &found) })
+		func(rows row) error { return scanOperation(rows, &found) })
 	if err != nil || len(found) == 0 {
 		return payment.Operation{}, false, err
 	}
@@ -229,7 +229,7 @@ func (o *Payments) LeaseDue(ctx context.Context, now, until time.Time, limit int
 	var due []payment.Operation
 	if limit > 0 {
 		err := o.s.query(ctx, dueOperations, nil, []any{o.s.at(now), int64(limit)},
-			func(rows *sql.Rows) error { return scanOperation(rows, &due) })
+			func(rows row) error { return scanOperation(rows, &due) })
 		if err != nil {
 			return nil, next, err
 		}
@@ -238,7 +238,7 @@ func (o *Payments) LeaseDue(ctx context.Context, now, until time.Time, limit int
 	if len(due) > 0 {
 		text, others = nextOtherOperation, operationKeys(due)
 	}
-	err := o.s.query(ctx, text, others, nil, func(rows *sql.Rows) error { return rows.Scan(nullInstant{&next}) })
+	err := o.s.query(ctx, text, others, nil, func(rows row) error { return rows.Scan(nullInstant{&next}) })
 	if err != nil || len(due) == 0 {
 		return nil, next, err
 	}

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -14,7 +13,7 @@ import (
 const webhookHead = `w.tenant, w.gateway, w.event, w.body, w.notice, w.state, w.reason, w.operation, w.attempts, w.next_at,
  w.received_at, w.processed_at`
 
-func scanWebhook(rows *sql.Rows, to *[]payment.Webhook) error {
+func scanWebhook(rows row, to *[]payment.Webhook) error {
 	var v payment.Webhook
 	var notice json.RawMessage
 	err := rows.Scan(&v.Tenant, &v.Gateway, &v.Event, &v.Body, document{&notice}, &v.State, &v.Reason,
@@ -51,7 +50,7 @@ func (o *Payments) InsertWebhook(ctx context.Context, w payment.Webhook) (bool, 
 	err = o.s.query(ctx, insertWebhook, webhookState(w).
 		bytes("body", [][]byte{w.Body}).json("notice", []json.RawMessage{notice}).
 		at("received_at", []time.Time{w.ReceivedAt}), nil,
-		func(*sql.Rows) error { fresh = true; return nil })
+		func(row) error { fresh = true; return nil })
 	return fresh, err
 }
 
@@ -93,7 +92,7 @@ func (o *Payments) DueWebhooks(ctx context.Context, now time.Time, limit int) ([
 	var next time.Time
 	if limit > 0 {
 		err := o.s.query(ctx, dueWebhooks, nil, []any{o.s.at(now), int64(limit)},
-			func(rows *sql.Rows) error { return scanWebhook(rows, &due) })
+			func(rows row) error { return scanWebhook(rows, &due) })
 		if err != nil {
 			return nil, next, err
 		}
@@ -105,7 +104,7 @@ func (o *Payments) DueWebhooks(ctx context.Context, now time.Time, limit int) ([
 			text("gateway", each1(due, func(w *payment.Webhook) string { return w.Gateway })).
 			text("event", each1(due, func(w *payment.Webhook) string { return w.Event }))
 	}
-	err := o.s.query(ctx, text, others, nil, func(rows *sql.Rows) error { return rows.Scan(nullInstant{&next}) })
+	err := o.s.query(ctx, text, others, nil, func(rows row) error { return rows.Scan(nullInstant{&next}) })
 	return due, next, err
 }
 
@@ -115,7 +114,7 @@ const countWebhooks = `SELECT count(*) FROM hc_payment_webhooks AS w WHERE w.ten
 func (o *Payments) CountWebhooks(ctx context.Context, tenant hyperlocal.TenantID, state payment.WebhookState) (int, error) {
 	n := 0
 	err := o.s.query(ctx, countWebhooks, nil, []any{string(tenant), string(state)},
-		func(rows *sql.Rows) error { return rows.Scan(&n) })
+		func(rows row) error { return rows.Scan(&n) })
 	return n, err
 }
 
@@ -144,7 +143,7 @@ func (o *Payments) ListWebhooks(ctx context.Context, tenant hyperlocal.TenantID,
 		c.add(` AND (w.received_at, w.gateway, w.event) < (%s, %s, %s)`, o.s.at(time.UnixMicro(before)), key[1], key[2])
 	}
 	c.add(` ORDER BY w.received_at DESC, w.gateway DESC, w.event DESC LIMIT %s`, int64(size+1))
-	err = o.s.query(ctx, c.text, nil, c.args, func(rows *sql.Rows) error { return scanWebhook(rows, &page.Items) })
+	err = o.s.query(ctx, c.text, nil, c.args, func(rows row) error { return scanWebhook(rows, &page.Items) })
 	if err != nil {
 		return hyperlocal.Page[payment.Webhook]{}, err
 	}

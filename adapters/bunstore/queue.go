@@ -71,7 +71,7 @@ func (q *Queue) Pending(ctx context.Context, now time.Time, limit int, windows .
 	if q.s.dialect == SQLite {
 		// A window costs ten times as much to walk as to find empty, and most are empty.
 		var waiting []queue.Window
-		err := q.s.query(ctx, waitingShards, r, nil, func(rows *sql.Rows) error {
+		err := q.s.query(ctx, waitingShards, r, nil, func(rows row) error {
 			var i int
 			err := rows.Scan(&i)
 			waiting = append(waiting, windows[i])
@@ -85,7 +85,7 @@ func (q *Queue) Pending(ctx context.Context, now time.Time, limit int, windows .
 			args = append(args, w.Shard, string(w.After.Tenant), w.After.Ref.Kind, w.After.Ref.ID)
 		}
 	}
-	err = q.s.query(ctx, text, r, args, func(rows *sql.Rows) error {
+	err = q.s.query(ctx, text, r, args, func(rows row) error {
 		p, err := scanPending(rows)
 		out = append(out, p)
 		return err
@@ -103,7 +103,7 @@ func windowRelation(windows []queue.Window) *rel {
 	return newRel(n).int("i", index).int("shard", shard).text("after_tenant", tenant).text("after_kind", kind).text("after_id", id)
 }
 
-func scanPending(rows *sql.Rows) (queue.Pending, error) {
+func scanPending(rows row) (queue.Pending, error) {
 	var p queue.Pending
 	var payload string
 	e := &p.Envelope
@@ -173,7 +173,7 @@ RETURNING envelope`
 // MoveDue implements [queue.Outgoing]. Nothing due costs one read.
 func (q *Queue) MoveDue(ctx context.Context, now time.Time, limit int) (moved int, err error) {
 	due := false
-	err = q.s.query(ctx, scheduleAnyDue, nil, []any{q.s.at(now)}, func(*sql.Rows) error {
+	err = q.s.query(ctx, scheduleAnyDue, nil, []any{q.s.at(now)}, func(row) error {
 		due = true
 		return nil
 	})
@@ -182,7 +182,7 @@ func (q *Queue) MoveDue(ctx context.Context, now time.Time, limit int) (moved in
 	}
 	err = q.s.WithinTx(Background(ctx), func(ctx context.Context) error {
 		var due []hyperlocal.Envelope
-		err := q.s.query(ctx, scheduleTake, nil, []any{q.s.at(now), min(limit, 1000)}, func(rows *sql.Rows) error {
+		err := q.s.query(ctx, scheduleTake, nil, []any{q.s.at(now), min(limit, 1000)}, func(rows row) error {
 			var text string
 			if err := rows.Scan(&text); err != nil {
 				return err
@@ -203,7 +203,7 @@ func (q *Queue) MoveDue(ctx context.Context, now time.Time, limit int) (moved in
 		for i, e := range due {
 			places[i] = queue.PlaceOf(e)
 		}
-		err = q.s.query(ctx, outboxHighest, placeRelation(places), []any{version}, func(rows *sql.Rows) error {
+		err = q.s.query(ctx, outboxHighest, placeRelation(places), []any{version}, func(rows row) error {
 			var highest sql.NullInt64
 			err := rows.Scan(&highest)
 			version = max(version, highest.Int64+1)
@@ -236,7 +236,7 @@ ORDER BY tenant, aggregate_kind, aggregate_id, aggregate_version, n LIMIT $2`
 // Stuck implements [queue.Outgoing].
 func (q *Queue) Stuck(ctx context.Context, limit int) ([]queue.Pending, error) {
 	var out []queue.Pending
-	err := q.s.query(ctx, outboxStuck, nil, []any{queue.MaxAttempts, limit}, func(rows *sql.Rows) error {
+	err := q.s.query(ctx, outboxStuck, nil, []any{queue.MaxAttempts, limit}, func(rows row) error {
 		p, err := scanPending(rows)
 		out = append(out, p)
 		return err
@@ -248,7 +248,7 @@ func (q *Queue) Stuck(ctx context.Context, limit int) ([]queue.Pending, error) {
 func (q *Queue) Revive(ctx context.Context, places ...queue.Place) (n int64, err error) {
 	err = q.s.WithinTx(ctx, func(ctx context.Context) error {
 		n = 0
-		return q.s.query(ctx, outboxRevive, placeRelation(places), []any{queue.MaxAttempts}, func(*sql.Rows) error {
+		return q.s.query(ctx, outboxRevive, placeRelation(places), []any{queue.MaxAttempts}, func(row) error {
 			n++
 			return nil
 		})
@@ -272,7 +272,7 @@ var queueStatistics = `SELECT
 // Statistics implements [queue.Outgoing] in one statement.
 func (q *Queue) Statistics(ctx context.Context, now time.Time) (queue.Statistics, error) {
 	var s queue.Statistics
-	err := q.s.query(ctx, queueStatistics, nil, []any{q.s.at(now), queue.MaxAttempts}, func(rows *sql.Rows) error {
+	err := q.s.query(ctx, queueStatistics, nil, []any{q.s.at(now), queue.MaxAttempts}, func(rows row) error {
 		err := rows.Scan(&s.Pending, &s.Stuck, nullInstant{&s.Oldest}, &s.DueSchedules, &s.Parked, &s.ParkedDue, &s.Dead)
 		s.Pending -= s.Stuck
 		return err
@@ -295,7 +295,7 @@ const (
 func (q *Queue) Lease(ctx context.Context, owner string, now, until time.Time, busy []int) (held []int, err error) {
 	err = q.s.WithinTx(Background(ctx), func(ctx context.Context) error {
 		leases := make([]queue.Lease, queue.Shards)
-		err := q.s.query(ctx, relayShards, nil, nil, func(rows *sql.Rows) error {
+		err := q.s.query(ctx, relayShards, nil, nil, func(rows row) error {
 			var shard int
 			var l queue.Lease
 			if err := rows.Scan(&shard, &l.Owner, instant{&l.Until}); err != nil {
@@ -317,7 +317,7 @@ func (q *Queue) Lease(ctx context.Context, owner string, now, until time.Time, b
 			return err
 		}
 		live := 0
-		if err := q.s.query(ctx, relayLive, nil, nil, func(rows *sql.Rows) error { return rows.Scan(&live) }); err != nil {
+		if err := q.s.query(ctx, relayLive, nil, nil, func(rows row) error { return rows.Scan(&live) }); err != nil {
 			return err
 		}
 		held = queue.Share(leases, owner, live, now, until, busy)
@@ -339,7 +339,7 @@ func (q *Queue) Lease(ctx context.Context, owner string, now, until time.Time, b
 func (q *Queue) Release(ctx context.Context, owner string) error {
 	return q.s.WithinTx(Background(ctx), func(ctx context.Context) error {
 		// The shards first, as Lease does, so that the two never wait for each other.
-		if err := q.s.query(ctx, relayShards, nil, nil, func(*sql.Rows) error { return nil }); err != nil {
+		if err := q.s.query(ctx, relayShards, nil, nil, func(row) error { return nil }); err != nil {
 			return err
 		}
 		if _, err := q.s.change(ctx, relayFree, owner); err != nil {

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -73,7 +72,7 @@ func (q *Queue) Blocked(ctx context.Context, consumer string, events ...hyperloc
 	}
 	out := make([]bool, n)
 	r := placeRelation(places).text("event_id", ids).int("i", index)
-	err := q.s.query(ctx, parkedBlocked, r, []any{consumer}, func(rows *sql.Rows) error {
+	err := q.s.query(ctx, parkedBlocked, r, []any{consumer}, func(rows row) error {
 		var i int
 		err := rows.Scan(&i)
 		out[i] = true
@@ -86,7 +85,7 @@ func (q *Queue) Blocked(ctx context.Context, consumer string, events ...hyperloc
 func (q *Queue) Due(ctx context.Context, now time.Time, limit int, consumers ...string) ([]queue.Parked, error) {
 	var out []queue.Parked
 	r := newRel(len(consumers)).text("consumer", consumers)
-	err := q.s.query(ctx, parkedDue, r, []any{q.s.at(now), limit}, func(rows *sql.Rows) error {
+	err := q.s.query(ctx, parkedDue, r, []any{q.s.at(now), limit}, func(rows row) error {
 		p, err := scanParked(rows)
 		out = append(out, p)
 		return err
@@ -94,7 +93,7 @@ func (q *Queue) Due(ctx context.Context, now time.Time, limit int, consumers ...
 	return out, err
 }
 
-func scanParked(rows *sql.Rows) (queue.Parked, error) {
+func scanParked(rows row) (queue.Parked, error) {
 	var p queue.Parked
 	var text string
 	err := rows.Scan(&p.Consumer, &text, &p.Attempts, instant{&p.Due}, &p.LastError, &p.Dead, instant{&p.At})
@@ -131,7 +130,7 @@ func (q *Queue) Postpone(ctx context.Context, m queue.Parked) error {
 func (q *Queue) Parked(ctx context.Context, f queue.Filter) ([]queue.Parked, error) {
 	var out []queue.Parked
 	args := []any{string(f.Tenant), f.Consumer, q.s.flag(f.DeadOnly), f.After.Envelope.ID, f.After.Consumer, q.s.at(f.After.At), f.Limit}
-	err := q.s.query(ctx, parkedList, nil, args, func(rows *sql.Rows) error {
+	err := q.s.query(ctx, parkedList, nil, args, func(rows row) error {
 		p, err := scanParked(rows)
 		out = append(out, p)
 		return err
@@ -143,7 +142,7 @@ func (q *Queue) Parked(ctx context.Context, f queue.Filter) ([]queue.Parked, err
 func (q *Queue) Retry(ctx context.Context, now time.Time, ids ...queue.Consumed) (n int64, err error) {
 	err = q.s.WithinTx(ctx, func(ctx context.Context) error {
 		n = 0
-		return q.s.query(ctx, parkedRetry, consumedRelation(ids), []any{q.s.at(now)}, func(*sql.Rows) error {
+		return q.s.query(ctx, parkedRetry, consumedRelation(ids), []any{q.s.at(now)}, func(row) error {
 			n++
 			return nil
 		})

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"slices"
 	"time"
@@ -114,7 +113,7 @@ func refundRel(tenant hyperlocal.TenantID, ids []string) *rel {
 
 func (o *Orders) refunds(ctx context.Context, text string, r *rel, args []any) ([]order.Refund, error) {
 	var out []order.Refund
-	err := o.s.query(ctx, text, r, args, func(rows *sql.Rows) error {
+	err := o.s.query(ctx, text, r, args, func(rows row) error {
 		var v order.Refund
 		var currency string
 		var items json.RawMessage
@@ -151,7 +150,7 @@ func (o *Orders) DueRefunds(ctx context.Context, now time.Time, limit int) ([]or
 		return nil, next, err
 	}
 	err = o.s.query(ctx, nextDueRefund, nil, []any{int64(len(due))},
-		func(rows *sql.Rows) error { return rows.Scan(nullInstant{&next}) })
+		func(rows row) error { return rows.Scan(nullInstant{&next}) })
 	return due, next, err
 }
 
@@ -196,7 +195,7 @@ func (o *Orders) GetCredit(ctx context.Context, tenant hyperlocal.TenantID, id s
 func (o *Orders) credit(ctx context.Context, text string, r *rel, args []any) (order.Credit, bool, error) {
 	var v order.Credit
 	found := false
-	err := o.s.query(ctx, text, r, args, func(rows *sql.Rows) error {
+	err := o.s.query(ctx, text, r, args, func(rows row) error {
 		var merchant, customer, currency string
 		var note, total int64
 		if err := rows.Scan(&v.Tenant, &v.ID, nullText[string]{&v.External.Source}, nullText[string]{&v.External.Reference},

@@ -27,7 +27,7 @@ func sandboxConstraints() map[string]*hyperlocal.Error {
 const sandboxHead = `l.tenant, l.idempotency_key, l.intent, l.operation, l.attempt, l.verb, l.amount, l.currency, l.method,
  l.payment, l.provider, l.outcome, l.class, l.code, l.fee, l.fee_currency, l.ready_at, l.at`
 
-func scanRecord(rows *sql.Rows, to *[]sandbox.Record) error {
+func scanRecord(rows row, to *[]sandbox.Record) error {
 	var v sandbox.Record
 	var amount int64
 	var fee sql.NullInt64
@@ -65,7 +65,7 @@ const sandboxChange = `UPDATE hc_sandbox_log AS l SET outcome = k.outcome, class
 
 func (o *SandboxLog) read(ctx context.Context, text string, args ...any) ([]sandbox.Record, error) {
 	var found []sandbox.Record
-	err := o.s.query(ctx, text, nil, args, func(rows *sql.Rows) error { return scanRecord(rows, &found) })
+	err := o.s.query(ctx, text, nil, args, func(rows row) error { return scanRecord(rows, &found) })
 	return found, err
 }
 

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -76,7 +75,7 @@ func (c *Schedules) Unschedule(ctx context.Context, tenant hyperlocal.TenantID, 
 // nothing away: a relay removes an entry in the transaction that moves it to the outbox.
 func (c *Schedules) Due(ctx context.Context, at time.Time, limit int) ([]hyperlocal.Scheduled, error) {
 	var out []hyperlocal.Scheduled
-	err := c.s.query(ctx, scheduleDue, nil, []any{c.s.at(at), limit}, func(rows *sql.Rows) error {
+	err := c.s.query(ctx, scheduleDue, nil, []any{c.s.at(at), limit}, func(rows row) error {
 		var e hyperlocal.Scheduled
 		var text string
 		if err := rows.Scan(&e.Key, instant{&e.Due}, &text); err != nil {

@@ -30,6 +30,8 @@ type ownSession struct {
 	leave  func()
 
 	pgx *pgx.Conn // what is below conn, once asked for; see native
+	// pending says that BEGIN is still to be sent.
+	pending bool
 }
 
 // pinned is the writing connection of a SQLite file. It is used by whoever has the gate's turn.
@@ -87,8 +89,11 @@ func (s *Store) begin(ctx context.Context) (*ownSession, error) {
 		if err != nil {
 			return nil, s.classify(err)
 		}
-		o := &ownSession{s: s, conn: conn}
-		if err = o.control(ctx, "BEGIN"); err == nil {
+		o := &ownSession{s: s, conn: conn, pending: true}
+		if o.native() { // BEGIN goes along with the first statement
+			return o, nil
+		}
+		if err = o.start(ctx); err == nil {
 			return o, nil
 		}
 		o.broken = true
@@ -148,6 +153,9 @@ func (o *ownSession) exec(ctx context.Context, text string, args []any) (int64, 
 }
 
 func (o *ownSession) again(ctx context.Context, text string, args []any) (int64, error) {
+	if err := o.start(ctx); err != nil {
+		return 0, err
+	}
 	ctx = quiet(ctx, o.s.dialect)
 	var res sql.Result
 	var err error
@@ -165,6 +173,9 @@ func (o *ownSession) again(ctx context.Context, text string, args []any) (int64,
 }
 
 func (o *ownSession) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
+	if err := o.start(ctx); err != nil {
+		return nil, err
+	}
 	o.s.sent(text)
 	if o.stmts == nil {
 		return o.conn.QueryContext(ctx, text, args...)
@@ -188,7 +199,43 @@ func (o *ownSession) prepare(ctx context.Context, text string) (*sql.Stmt, error
 	return st, err
 }
 
+// start sends the BEGIN that is still to be sent, on another connection if this one has died
+// while it was idle.
+func (o *ownSession) start(ctx context.Context) error {
+	for tries := o.s.pool.Stats().Idle + 1; o.pending; tries-- {
+		o.s.sent("BEGIN")
+		_, err := o.conn.ExecContext(ctx, "BEGIN")
+		if err == nil {
+			o.pending = false
+			return nil
+		}
+		if e := o.s.classify(err); tries <= 0 || ctx.Err() != nil || !errors.Is(e, errUnavailable) {
+			o.broken = true
+			return e
+		}
+		if err := o.replace(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replace goes on with another connection.
+func (o *ownSession) replace(ctx context.Context) error {
+	conn, err := o.s.pool.Conn(ctx)
+	if err != nil {
+		return o.s.classify(err)
+	}
+	discard(o.conn, true)
+	o.conn, o.pgx = conn, nil
+	o.native()
+	return nil
+}
+
 func (o *ownSession) control(ctx context.Context, text string) error {
+	if err := o.start(ctx); err != nil {
+		return err
+	}
 	o.s.sent(text)
 	_, err := o.conn.ExecContext(quiet(ctx, o.s.dialect), text)
 	return err
@@ -199,11 +246,11 @@ func (o *ownSession) reset(ctx context.Context) bool {
 	if o.broken {
 		return false
 	}
-	begin := "BEGIN"
 	if o.s.dialect == SQLite {
-		begin = "BEGIN IMMEDIATE"
+		return o.control(ctx, "BEGIN IMMEDIATE") == nil
 	}
-	return o.control(ctx, begin) == nil
+	o.pending = true
+	return true
 }
 
 func (o *ownSession) raw() rawConn { //nolint:ireturn // the interface is what *sql.Tx and *sql.Conn share
@@ -239,6 +286,9 @@ func (s *Store) keepsStatements(c *pgx.Conn) bool {
 // commit sends COMMIT. Any error means that nothing was committed, except
 // "store/commit_unknown".
 func (o *ownSession) commit(ctx context.Context) error {
+	if o.pending {
+		return nil // nothing was begun
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitPatience)
 	defer cancel()
 	o.s.sent("COMMIT")
@@ -276,6 +326,9 @@ func (o *ownSession) outcome(err error) error {
 }
 
 func (o *ownSession) rollback(ctx context.Context) {
+	if o.pending {
+		return // nothing was begun
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	o.s.sent("ROLLBACK")
@@ -298,7 +351,7 @@ func (o *ownSession) release() {
 }
 
 // queryPool reads what is committed, on any connection.
-func (s *Store) queryPool(ctx context.Context, st *statement, args []any, scan func(rows *sql.Rows) error) error {
+func (s *Store) queryPool(ctx context.Context, st *statement, args []any, scan func(rows row) error) error {
 	if err := s.verify(ctx); err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -41,7 +40,7 @@ func TestSerializationFailureIsRunAgain(t *testing.T) {
 				err := s.WithinTx(t.Context(), func(ctx context.Context) error {
 					runs.Add(1)
 					var size int64
-					err := s.query(ctx, "SELECT size FROM hc_box WHERE id = 'a'", nil, nil, func(rows *sql.Rows) error { return rows.Scan(&size) })
+					err := s.query(ctx, "SELECT size FROM hc_box WHERE id = 'a'", nil, nil, func(rows row) error { return rows.Scan(&size) })
 					if err == nil {
 						err = s.enqueue(ctx, write{table: "hc_box", text: "UPDATE hc_box SET size = $1 WHERE id = 'a'", args: []any{size - 1}, rows: 1})
 					}
@@ -89,7 +88,7 @@ func TestCrowdUnderSerializable(t *testing.T) {
 			for range each {
 				if err := s.WithinTx(t.Context(), func(ctx context.Context) error {
 					var size int64
-					err := s.query(ctx, "SELECT size FROM hc_box WHERE id = 'a'", nil, nil, func(rows *sql.Rows) error { return rows.Scan(&size) })
+					err := s.query(ctx, "SELECT size FROM hc_box WHERE id = 'a'", nil, nil, func(rows row) error { return rows.Scan(&size) })
 					if err != nil {
 						return err
 					}
@@ -132,7 +131,7 @@ func TestWriteSkewIsRunAgain(t *testing.T) {
 			first := true
 			err := s.WithinTx(t.Context(), func(ctx context.Context) error {
 				runs.Add(1)
-				err := s.query(ctx, "SELECT size FROM hc_box", nil, nil, func(*sql.Rows) error { return nil })
+				err := s.query(ctx, "SELECT size FROM hc_box", nil, nil, func(row) error { return nil })
 				if err != nil {
 					return err
 				}
@@ -294,7 +293,7 @@ func TestCancelDuringAStatement(t *testing.T) {
 		if d == SQLite {
 			slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000) SELECT count(*) FROM n"
 		}
-		skip := func(rows *sql.Rows) error { var v any; return rows.Scan(&v) }
+		skip := func(rows row) error { var v any; return rows.Scan(&v) }
 		for place, run := range map[string]func(ctx context.Context) error{
 			"outside": func(ctx context.Context) error { return s.query(ctx, slow, nil, nil, skip) },
 			"inside": func(ctx context.Context) error {
@@ -332,7 +331,7 @@ func TestCancelDuringAStatement(t *testing.T) {
 func terminate(t *testing.T, s *Store) {
 	t.Helper()
 	err := s.query(t.Context(), "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()", nil, nil,
-		func(rows *sql.Rows) error { var n int; return rows.Scan(&n) })
+		func(rows row) error { var n int; return rows.Scan(&n) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -404,6 +403,7 @@ func TestCommitUnknown(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = s.WithinTx(t.Context(), func(ctx context.Context) error {
+				sizes(t, s, ctx) // begins
 				err := s.enqueue(ctx, addBoxes(name))
 				if flushed {
 					err = errors.Join(err, s.flush(ctx))

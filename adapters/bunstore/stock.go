@@ -3,7 +3,6 @@ package bunstore
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"slices"
 	"time"
 
@@ -73,7 +72,7 @@ func (o *Stock) Lock(ctx context.Context, keys []inventory.Key, owners []hyperlo
 	}
 	keys, owners = sortedKeys(keys), sortedOwners(owners)
 	if len(owners) == 0 {
-		err := o.s.query(ctx, lockLevels, stockKeys(keys), nil, func(rows *sql.Rows) error { return scanLevel(rows, &out.Levels) })
+		err := o.s.query(ctx, lockLevels, stockKeys(keys), nil, func(rows row) error { return scanLevel(rows, &out.Levels) })
 		return out, err
 	}
 	n := len(keys) + len(owners)
@@ -88,12 +87,12 @@ func (o *Stock) Lock(ctx context.Context, keys []inventory.Key, owners []hyperlo
 	}
 	both := newRel(n).text("tenant", tenant).text("item", item).text("location", location).
 		text("owner_kind", kind).text("owner_id", id)
-	err := o.s.query(ctx, lockLevelsAndOwned, both, nil, func(rows *sql.Rows) error { return scanLevel(rows, &out.Levels) })
+	err := o.s.query(ctx, lockLevelsAndOwned, both, nil, func(rows row) error { return scanLevel(rows, &out.Levels) })
 	if err != nil {
 		return out, err
 	}
 	err = o.s.query(ctx, lockOwnedReservations, stockOwners(owners), nil,
-		func(rows *sql.Rows) error { return scanReservation(rows, &out.Reservations) })
+		func(rows row) error { return scanReservation(rows, &out.Reservations) })
 	if err != nil {
 		return out, err
 	}
@@ -126,13 +125,13 @@ func (o *Stock) LockDue(ctx context.Context, now time.Time, limit int) (inventor
 		return out, err
 	}
 	args := []any{o.s.at(now), int64(limit)}
-	err := o.s.query(ctx, lockDueLevels, nil, args, func(rows *sql.Rows) error { return scanLevel(rows, &out.Levels) })
+	err := o.s.query(ctx, lockDueLevels, nil, args, func(rows row) error { return scanLevel(rows, &out.Levels) })
 	if err != nil || len(out.Levels) == 0 {
 		return out, err
 	}
 	keys := each1(out.Levels, func(l *inventory.Level) inventory.Key { return l.Key() })
 	err = o.s.query(ctx, lockDueReservations, stockKeys(keys), args,
-		func(rows *sql.Rows) error { return scanReservation(rows, &out.Reservations) })
+		func(rows row) error { return scanReservation(rows, &out.Reservations) })
 	slices.SortFunc(out.Reservations, func(a, b inventory.Reservation) int {
 		return cmp.Or(compareOwners(a.OwnedBy(), b.OwnedBy()), cmp.Compare(a.ID, b.ID))
 	})
@@ -252,7 +251,7 @@ func (o *Stock) AddItems(ctx context.Context, levels []inventory.Level) error {
 	if err := o.s.enqueue(ctx, write{table: "hc_stock_items", text: addUnits, rel: units, rows: -1}); err != nil {
 		return err
 	}
-	err := o.s.query(ctx, otherUnits, units, nil, func(rows *sql.Rows) error {
+	err := o.s.query(ctx, otherUnits, units, nil, func(rows row) error {
 		var item, unit string
 		if err := rows.Scan(&item, &unit); err != nil {
 			return err
@@ -308,7 +307,7 @@ func (o *Stock) Extend(ctx context.Context, owners []hyperlocal.TenantRef, until
 	}
 	var open []inventory.Reservation
 	err := o.s.query(ctx, lockOwnedReservations, stockOwners(sortedOwners(owners)), nil,
-		func(rows *sql.Rows) error { return scanReservation(rows, &open) })
+		func(rows row) error { return scanReservation(rows, &open) })
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func (c *counted) of(value int64) hyperlocal.Quantity {
 }
 
 // scanLevel appends the level in the current row, which starts with levelHead.
-func scanLevel(rows *sql.Rows, to *[]inventory.Level, more ...any) error {
+func scanLevel(rows row, to *[]inventory.Level, more ...any) error {
 	var l inventory.Level
 	var u counted
 	var onHand, reserved, backorder int64
@@ -44,7 +44,7 @@ func scanLevel(rows *sql.Rows, to *[]inventory.Level, more ...any) error {
 }
 
 // scanReservation appends the reservation in the current row, which is reservationHead.
-func scanReservation(rows *sql.Rows, to *[]inventory.Reservation) error {
+func scanReservation(rows row, to *[]inventory.Reservation) error {
 	var r inventory.Reservation
 	var u counted
 	var quantity int64
@@ -61,7 +61,7 @@ func scanReservation(rows *sql.Rows, to *[]inventory.Reservation) error {
 const movementHead = `m.tenant, m.id, m.item, m.location, m.kind, m.unit, m.on_hand, m.reserved, m.owner_kind, m.owner_id,
  m.external_source, m.external_reference, m.return_reference, m.n, m.reason, m.actor_kind, m.actor_id, m.at, m.recorded_at`
 
-func scanMovement(rows *sql.Rows, to *[]inventory.Movement) error {
+func scanMovement(rows row, to *[]inventory.Movement) error {
 	var m inventory.Movement
 	var u counted
 	var onHand, reserved int64
@@ -82,7 +82,7 @@ const getLevels = `SELECT ` + levelHead + ` FROM {k} k CROSS JOIN hc_stock_level
 // Levels implements [inventory.Reader].
 func (o *Stock) Levels(ctx context.Context, keys []inventory.Key) ([]inventory.Level, error) {
 	var found []inventory.Level
-	err := o.s.query(ctx, getLevels, stockKeys(sortedKeys(keys)), nil, func(rows *sql.Rows) error { return scanLevel(rows, &found) })
+	err := o.s.query(ctx, getLevels, stockKeys(sortedKeys(keys)), nil, func(rows row) error { return scanLevel(rows, &found) })
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func (o *Stock) ListLevels(ctx context.Context, tenant hyperlocal.TenantID, f in
 		c.add(` AND (l.item, l.location) > (%s, %s)`, after[0], after[1])
 	}
 	c.add(` ORDER BY l.item, l.location LIMIT %s`, int64(size+1))
-	err = o.s.query(ctx, c.text, nil, c.args, func(rows *sql.Rows) error { return scanLevel(rows, &page.Items) })
+	err = o.s.query(ctx, c.text, nil, c.args, func(rows row) error { return scanLevel(rows, &page.Items) })
 	if err != nil || len(page.Items) <= size {
 		return page, err
 	}
@@ -162,7 +162,7 @@ func (o *Stock) Movements(ctx context.Context, tenant hyperlocal.TenantID, f inv
 		c.add(` AND m.id < {pg CAST(}%s{pg  AS uuid)}`, after[0])
 	}
 	c.add(` ORDER BY m.id DESC LIMIT %s`, int64(size+1))
-	err = o.s.query(ctx, c.text, nil, c.args, func(rows *sql.Rows) error { return scanMovement(rows, &page.Items) })
+	err = o.s.query(ctx, c.text, nil, c.args, func(rows row) error { return scanMovement(rows, &page.Items) })
 	if err != nil || len(page.Items) <= size {
 		return page, err
 	}
@@ -177,7 +177,7 @@ func (o *Stock) Reservations(ctx context.Context, tenant hyperlocal.TenantID, ow
 		return hyperlocal.TenantRef{Tenant: tenant, Ref: *r}
 	}))
 	var out []inventory.Reservation
-	err := o.s.query(ctx, ownedReservations, stockOwners(named), nil, func(rows *sql.Rows) error { return scanReservation(rows, &out) })
+	err := o.s.query(ctx, ownedReservations, stockOwners(named), nil, func(rows row) error { return scanReservation(rows, &out) })
 	return out, err
 }
 
@@ -199,7 +199,7 @@ func (o *Stock) References(ctx context.Context, tenant hyperlocal.TenantID, refs
 		text("tenant", each1(refs, func(*hyperlocal.External) string { return string(tenant) })).
 		text("source", each1(refs, func(e *hyperlocal.External) string { return e.Source })).
 		text("reference", each1(refs, func(e *hyperlocal.External) string { return e.Reference })),
-		nil, func(rows *sql.Rows) error { return scanMovement(rows, &out) })
+		nil, func(rows row) error { return scanMovement(rows, &out) })
 	return out, err
 }
 
@@ -219,7 +219,7 @@ func (o *Stock) Returned(ctx context.Context, keys []inventory.ReturnKey) ([]boo
 		text("owner_kind", each1(keys, func(v *k) string { return v.Owner.Kind })).
 		text("owner_id", each1(keys, func(v *k) string { return v.Owner.ID })).
 		text("reference", each1(keys, func(v *k) string { return v.Reference })),
-		nil, func(rows *sql.Rows) error {
+		nil, func(rows row) error {
 			var i int
 			if err := rows.Scan(&i); err != nil {
 				return err
@@ -247,7 +247,7 @@ const countLevels = `SELECT ` + levelHead + `,
 // Count implements [inventory.Reader].
 func (o *Stock) Count(ctx context.Context, keys []inventory.Key) ([]inventory.Count, error) {
 	found := make(map[inventory.Key]inventory.Count, len(keys))
-	err := o.s.query(ctx, countLevels, stockKeys(sortedKeys(keys)), nil, func(rows *sql.Rows) error {
+	err := o.s.query(ctx, countLevels, stockKeys(sortedKeys(keys)), nil, func(rows row) error {
 		var level []inventory.Level
 		var onHand, reserved, open int64
 		if err := scanLevel(rows, &level, &onHand, &reserved, &open); err != nil {

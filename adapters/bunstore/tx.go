@@ -371,6 +371,8 @@ func (o *openTransactions) has(id uint64) bool {
 // session is what a transaction's statements are sent through: all that differs between a
 // connection of our own and a host's transaction.
 type session interface {
+	// start begins what has only been promised so far.
+	start(ctx context.Context) error
 	exec(ctx context.Context, text string, args []any) (int64, error)
 	// again is exec without a word to the hook.
 	again(ctx context.Context, text string, args []any) (int64, error)

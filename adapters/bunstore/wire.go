@@ -37,10 +37,7 @@ type wire struct {
 func (s *Store) wire(w *queued) (*wire, error) {
 	f := formWhole // no relation
 	if w.rel != nil {
-		f = formArrays
-		if w.rel.n <= int(formRows) {
-			f = form(w.rel.n)
-		}
+		f = wireForm(w.rel)
 	}
 	sure := w.st.exact && w.rel != nil && w.rows == int64(w.rel.n) && slices.Equal(w.st.tables, []string{w.table})
 	checked := w.rows >= 0 && !sure
@@ -67,8 +64,7 @@ func (s *Store) wire(w *queued) (*wire, error) {
 		out.text = "WITH w AS (" + st.text + " RETURNING 1) SELECT CASE WHEN count(*) <> $" + strconv.Itoa(last+1) +
 			"::bigint THEN CAST('" + miscount + "' || count(*) AS integer) END FROM w"
 	}
-	sum := sha256.Sum256([]byte(out.text))
-	out.name = "hc_" + hex.EncodeToString(sum[:12])
+	out.name = wireName(out.text)
 	at.Store(out)
 	return out, nil
 }
@@ -114,78 +110,227 @@ next:
 	return out
 }
 
-const commitName = "hc_commit"
+const (
+	beginName  = "hc_begin"
+	commitName = "hc_commit"
+)
 
-// sendWires sends the queue, and the COMMIT if it is the last, in one round trip. It is called
-// with mu held.
-func (t *txn) sendWires(ctx context.Context, own *ownSession, queue []queued, last bool) error {
+// answer is a read at the end of a pipeline.
+type answer struct {
+	st   *statement // with the rows of w written in
+	w    *queued    // the arguments
+	scan func(row) error
+}
+
+// pipeline sends BEGIN if that is due, the queue, and then either a read or the COMMIT, in one
+// round trip. It is called with mu held.
+func (t *txn) pipeline(ctx context.Context, own *ownSession, queue []queued, read *answer, last bool) error {
 	queue = merged(queue)
 	if err := ctx.Err(); err != nil {
 		return cancelled(err)
 	}
 	if last { // leaving now would only make the outcome unknown
+		if err := own.start(ctx); err != nil { // and so would a connection that had died unnoticed
+			return t.fail(err)
+		}
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), commitPatience)
 		defer cancel()
 	}
 	t.count++
-	own.s.sentWires(queue, last)
-	var pipeline pgconn.Batch
-	encoding, _ := encodings.Get().(*encoding)
-	if encoding == nil {
-		encoding = newEncoding()
+	own.s.sentWires(own.pending, queue, read, last)
+	for tries := own.s.pool.Stats().Idle + 1; ; tries-- {
+		p := pipeline{own: own, queue: queue, read: read, begin: own.pending, last: last}
+		err := p.send(ctx)
+		if err == nil {
+			own.pending = false
+			return nil
+		}
+		if p.begin && !p.begun && tries > 0 && ctx.Err() == nil && errors.Is(own.s.classify(err), errUnavailable) {
+			// The connection died while it was idle; nothing has happened.
+			if err := own.replace(ctx); err != nil {
+				return t.fail(err)
+			}
+			continue
+		}
+		own.pending = own.pending && !p.begun
+		own.broken = own.broken || own.pgx.IsClosed()
+		if rows, ok := miscounted(err); ok && p.done < len(queue) {
+			return t.check(&queue[p.done], rows)
+		}
+		_, refused := errors.AsType[*pgconn.PgError](err)
+		if last && (p.done == len(queue) || !refused) { // else it never came to the COMMIT
+			return t.fail(own.outcome(err))
+		}
+		if p.theirs {
+			return err
+		}
+		return t.fail(own.stale(err))
 	}
-	defer encodings.Put(encoding)
-	for i := range queue {
-		w, err := own.s.wire(&queue[i])
+}
+
+// pipeline is one round trip.
+type pipeline struct {
+	own         *ownSession
+	queue       []queued
+	read        *answer
+	begin, last bool
+
+	begun  bool // BEGIN was answered
+	done   int  // how many of the queue were
+	theirs bool // the error is scan's
+}
+
+func (p *pipeline) send(ctx context.Context) error {
+	own := p.own
+	var batch pgconn.Batch
+	e, _ := encodings.Get().(*encoding)
+	if e == nil {
+		e = newEncoding()
+	}
+	defer encodings.Put(e)
+	if p.begin {
+		if err := p.control(ctx, &batch, beginName, "BEGIN"); err != nil {
+			return err
+		}
+	}
+	for i := range p.queue {
+		w, err := own.s.wire(&p.queue[i])
 		if err != nil {
-			return t.fail(err)
+			return err
 		}
-		prepared, err := own.pgx.Prepare(ctx, w.name, w.text)
-		if err != nil {
-			return t.fail(own.stale(err))
-		}
-		if err := encoding.encode(own.pgx.TypeMap(), w, &queue[i], prepared.ParamOIDs); err != nil {
-			return t.fail(internal("store/encode", "a value cannot be encoded").WithCause(err))
-		}
-		pipeline.ExecStatement(prepared, encoding.values, encoding.formats, nil)
-	}
-	if last {
-		commit, err := own.pgx.Prepare(ctx, commitName, "COMMIT")
-		if err != nil {
-			return t.fail(own.stale(err))
-		}
-		pipeline.ExecStatement(commit, nil, nil, nil)
-	}
-	answers := own.pgx.PgConn().ExecBatch(ctx, &pipeline)
-	done := 0
-	var err error
-	var tag pgconn.CommandTag
-	for err == nil && answers.NextResult() {
-		if tag, err = answers.ResultReader().Close(); err == nil {
-			done++
+		if err := p.add(ctx, &batch, e, w, &p.queue[i]); err != nil {
+			return err
 		}
 	}
+	if p.read != nil {
+		if err := p.add(ctx, &batch, e, p.read.st.asWire(p.read.w), p.read.w); err != nil {
+			return err
+		}
+	}
+	if p.last {
+		if err := p.control(ctx, &batch, commitName, "COMMIT"); err != nil {
+			return err
+		}
+	}
+	answers := own.pgx.PgConn().ExecBatch(ctx, &batch)
+	err := p.receive(answers)
 	if e := answers.Close(); err == nil {
 		err = e
 	}
+	return err
+}
+
+func (p *pipeline) control(ctx context.Context, batch *pgconn.Batch, name, text string) error {
+	prepared, err := p.own.pgx.Prepare(ctx, name, text)
+	if err == nil {
+		batch.ExecStatement(prepared, nil, nil, nil)
+	}
+	return err
+}
+
+func (p *pipeline) add(ctx context.Context, batch *pgconn.Batch, e *encoding, w *wire, q *queued) error {
+	prepared, err := p.own.pgx.Prepare(ctx, w.name, w.text)
+	if err != nil {
+		return err
+	}
+	if err := e.encode(p.own.pgx.TypeMap(), w, q, prepared.ParamOIDs); err != nil {
+		return internal("store/encode", "a value cannot be encoded").WithCause(err)
+	}
+	var formats []int16
+	for i := range prepared.Fields {
+		format := int16(pgtype.TextFormatCode)
+		if binaryResult(prepared.Fields[i].DataTypeOID) {
+			format = pgtype.BinaryFormatCode
+		}
+		formats = append(formats, format)
+	}
+	batch.ExecStatement(prepared, e.values, e.formats, formats)
+	return nil
+}
+
+func (p *pipeline) receive(answers *pgconn.MultiResultReader) error {
+	if p.begin {
+		if !answers.NextResult() {
+			return answers.Close()
+		}
+		if _, err := answers.ResultReader().Close(); err != nil {
+			return err
+		}
+		p.begun = true
+	}
+	for range p.queue {
+		if !answers.NextResult() {
+			return answers.Close()
+		}
+		if _, err := answers.ResultReader().Close(); err != nil {
+			return err
+		}
+		p.done++
+	}
 	switch {
-	case err == nil && last && tag.String() != "COMMIT": // an aborted transaction answers ROLLBACK
-		return t.fail(errAborted)
-	case err == nil:
-		return nil
-	case done < len(queue):
-		if rows, ok := miscounted(err); ok {
-			return t.check(&queue[done], rows)
+	case p.read != nil:
+		if !answers.NextResult() {
+			return answers.Close()
 		}
-		if _, refused := errors.AsType[*pgconn.PgError](err); refused || !last { // it never came to the COMMIT
-			return t.fail(own.stale(err))
+		return p.scan(answers.ResultReader())
+	case p.last:
+		if !answers.NextResult() {
+			return answers.Close()
+		}
+		tag, err := answers.ResultReader().Close()
+		if err == nil && tag.String() != "COMMIT" { // an aborted transaction answers ROLLBACK
+			err = errAborted
+		}
+		return err
+	}
+	return nil
+}
+
+// scan hands out the rows. After an error of theirs the others are read and left.
+func (p *pipeline) scan(rows *pgconn.ResultReader) error {
+	var failed error
+	r := wireRow{fields: rows.FieldDescriptions()}
+	for rows.NextRow() {
+		if failed != nil {
+			continue
+		}
+		r.values = rows.Values()
+		if failed = p.read.scan(&r); failed != nil && hyperlocal.ReasonOf(failed) == "" {
+			failed = internal("store/scan", "a row cannot be read").WithCause(failed)
 		}
 	}
-	if !last {
-		return t.fail(own.stale(err))
+	if _, err := rows.Close(); err != nil {
+		return err
 	}
-	return t.fail(own.outcome(err))
+	p.theirs = failed != nil
+	return failed
+}
+
+// asWire names a statement for a read.
+func (st *statement) asWire(w *queued) *wire {
+	if known := st.wires[0][0].Load(); known != nil {
+		return known
+	}
+	f := formWhole
+	if w.rel != nil {
+		f = wireForm(w.rel)
+	}
+	out := &wire{name: wireName(st.text), text: st.text, form: f}
+	st.wires[0][0].Store(out)
+	return out
+}
+
+func wireForm(r *rel) form {
+	if r.n <= int(formRows) {
+		return form(r.n)
+	}
+	return formArrays
+}
+
+func wireName(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "hc_" + hex.EncodeToString(sum[:12])
 }
 
 // stale classifies an error, and gives up a connection whose prepared statements are no longer
@@ -200,13 +345,19 @@ func (o *ownSession) stale(err error) error {
 }
 
 // sentWires reports a pipeline to the hook.
-func (s *Store) sentWires(queue []queued, last bool) {
+func (s *Store) sentWires(begin bool, queue []queued, read *answer, last bool) {
 	if s.hook == nil {
 		return
 	}
-	texts := make([]string, 0, len(queue)+1)
+	texts := make([]string, 0, len(queue)+2)
+	if begin {
+		texts = append(texts, "BEGIN")
+	}
 	for i := range queue {
 		texts = append(texts, queue[i].st.text)
+	}
+	if read != nil {
+		texts = append(texts, read.st.text)
 	}
 	if last {
 		texts = append(texts, "COMMIT")

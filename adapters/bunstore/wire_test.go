@@ -2,10 +2,14 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
+	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"testing"
+	"time"
+
+	"github.com/hyperlocal-sdk/hyperlocal"
 )
 
 func TestMerged(t *testing.T) {
@@ -91,7 +95,7 @@ func TestPlansAreKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	_, _ = each(rows, func(rows *sql.Rows) error {
+	_, _ = each(rows, func(rows row) error {
 		n++
 		var plans int
 		var text string
@@ -103,5 +107,58 @@ func TestPlansAreKept(t *testing.T) {
 	})
 	if n < 3 {
 		t.Errorf("only %d statements were prepared", n)
+	}
+}
+
+// Every kind of value comes back through both ways of reading: as PostgreSQL sent it, inside a
+// transaction, and through database/sql.
+func TestReadsAgree(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, Postgres)
+	const text = `SELECT 'text', 'bp'::char(4), 'v'::varchar(9), -5::bigint, 7::int, -3::smallint, true, '2026-01-02 03:04:05.000006+00'::timestamptz,
+		'0a0b0c0d-0e0f-1011-1213-141516171819'::uuid, '{"a": 1}'::jsonb, '{"b":2}'::json, '\x00ff'::bytea, 12.3400::numeric,
+		NULL::text, NULL::bigint, NULL::timestamptz, NULL::jsonb, NULL::bytea, 0.5::float8`
+	type answer struct {
+		text, padded, varying, id, number, float string
+		big                                      int64
+		middle                                   int
+		small                                    int32
+		flag                                     bool
+		at, noTime                               time.Time
+		doc, plain, noDoc                        json.RawMessage
+		raw, noRaw                               []byte
+		noText                                   string
+		noNumber                                 *int64
+	}
+	read := func(ctx context.Context) (a answer) {
+		err := s.query(ctx, text, nil, nil, func(rows row) error {
+			return rows.Scan(&a.text, &a.padded, &a.varying, &a.big, &a.middle, &a.small, &a.flag, instant{&a.at}, &a.id, document{&a.doc},
+				document{&a.plain}, &a.raw, &a.number, nullText[string]{&a.noText}, &a.noNumber, nullInstant{&a.noTime}, document{&a.noDoc}, &a.noRaw, &a.float)
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return a
+	}
+	outside := read(t.Context())
+	if err := s.WithinTx(t.Context(), func(ctx context.Context) error {
+		if inside := read(ctx); !reflect.DeepEqual(inside, outside) {
+			t.Errorf("inside a transaction\n%+v\noutside\n%+v", inside, outside)
+		}
+		for _, wrong := range []struct {
+			text string
+			to   any
+		}{
+			{"SELECT NULL::text", new(string)},
+			{"SELECT 1::bigint << 40", new(int32)},
+			{"SELECT 'x'", new(int64)},
+		} {
+			if err := s.query(ctx, wrong.text, nil, nil, func(rows row) error { return rows.Scan(wrong.to) }); hyperlocal.ReasonOf(err) != "store/scan" {
+				t.Errorf("%s into %T: %v", wrong.text, wrong.to, err)
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
 	}
 }
