@@ -504,7 +504,7 @@ func TestRoundTripsOfAPlacement(t *testing.T) {
 			if err := placement(s, t.Context(), n); err != nil {
 				t.Fatal(err)
 			}
-			most := map[Dialect]int{Postgres: 4, SQLite: 5}[d]
+			most := map[Dialect]int{Postgres: 3, SQLite: 5}[d]
 			if got := rec.take(); len(got) > most {
 				t.Errorf("placing %d orders takes %d round trips, at most %d are allowed: %q", n, len(got), most, got)
 			}

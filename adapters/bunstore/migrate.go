@@ -202,6 +202,9 @@ func (s *Store) step(ctx context.Context, all []Migration) (more bool, err error
 		}
 		on.release()
 	}()
+	if err := on.start(ctx); err != nil {
+		return false, err
+	}
 	run := func(text string, args ...any) error {
 		st, err := translate(text, nil, len(args), s.dialect, s.schema, formWhole)
 		if err != nil {
