@@ -41,6 +41,8 @@ type Wiring struct {
 	Policy order.Policy     // zero: the defaults
 	// GatewayTimeout bounds a call to a payment gateway; zero: payment's default.
 	GatewayTimeout time.Duration
+	// Intake commits concurrent single calls together, see order.Config.Intake.
+	Intake bool
 	// Wake tells a worker that something is due sooner: "orders", "payments".
 	Wake func(worker string)
 }
