@@ -73,12 +73,19 @@ func NewEnvelope(ctx context.Context, ids IDSource, at time.Time, tenant TenantI
 }
 
 // Cause links what is done now to what led to it.
+//
+// Whatever works on things of several callers under one context, such as a batch, carries the
+// cause of each beside it.
 type Cause struct{ Correlation, Causation, TraceParent string }
 
 type causeKey struct{}
 
-// ContextWithCause makes events created under ctx carry the cause.
+// ContextWithCause makes events created under ctx carry the cause. The zero Cause leaves ctx
+// as it is.
 func ContextWithCause(ctx context.Context, c Cause) context.Context {
+	if c == (Cause{}) {
+		return ctx
+	}
 	return context.WithValue(ctx, causeKey{}, c)
 }
 

@@ -31,6 +31,7 @@ type Placement struct {
 	Actor    Actor
 	Items    []ItemQuantity // stock and capacity, demand not yet summed
 	Spend    []Spend        // points, wallet, coupon uses
+	Cause    Cause          // for events about this placement; zero: that of the context
 }
 
 // Spend is a claim on something bounded that is not stock.
@@ -57,6 +58,16 @@ type Participant interface {
 	// Decide locks and reads whatever the batch needs, in a constant number of statements,
 	// and writes nothing. It must be called inside a transaction.
 	Decide(ctx context.Context, batch []Placement) (Decision, error)
+}
+
+// Refuser is an optional ability of a [Participant]: it refuses from memory what it has just
+// seen to be gone, so that the crowd in front of an empty shelf does not queue at its lock.
+type Refuser interface {
+	// Refuse returns the error that Check would give the placement if it were decided now and
+	// came first, or nil if the participant does not know that for sure: then Decide is asked.
+	// It needs no transaction, does not wait, and changes nothing. What it knows may be a tenth
+	// of a second old. It is asked only about a placement that cannot be a repetition.
+	Refuse(p *Placement) error
 }
 
 // Decision is what a participant knows after it has locked and read. Check and Take are

@@ -29,6 +29,7 @@ type PaymentCommand struct {
 	Method    string // the gateway's token for how the shopper pays; never a card number
 	Actor     Actor
 	At        time.Time // effective time
+	Cause     Cause     // for events about this command; zero: that of the context
 }
 
 // PaymentOperation is a stored operation: it exists, and the gateway may or may not have
@@ -90,6 +91,7 @@ type PaymentFact struct {
 	Refunded   Money         // refunded in all for the owner
 	At         time.Time
 	Actor      Actor
+	Cause      Cause // for events about this fact; zero: that of the context
 }
 
 // StockReturn puts units back on the shelf.

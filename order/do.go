@@ -11,7 +11,8 @@ import (
 // constant number of statements. It answers per command, in the order given: a refused one
 // changes nothing and never fails its neighbours. Commands on one order take effect one
 // after the other, and the order's version rises by one for all of them together. The error
-// is for the batch: nothing was changed.
+// is for the batch: nothing was changed. With an [Intake] a single command is committed
+// together with those of others.
 //
 // A repeated key is answered with what the first command reached, Replayed. A refusal frees
 // its key in the same transaction.
@@ -37,6 +38,22 @@ func (s *Service) Do(ctx context.Context, commands ...Command) ([]CommandResult,
 	for i := range commands {
 		items[i] = prepareCommand(&commands[i])
 	}
+	if len(items) == 1 && s.intake != nil && !hyperlocal.InTx(ctx) {
+		return s.intake.doOne(ctx, &items[0])
+	}
+	results, asked, err := s.doAll(ctx, items)
+	if err != nil {
+		return nil, err
+	}
+	if len(commands) == 1 {
+		s.execute(ctx, asked)
+	}
+	return results, nil
+}
+
+// doAll fires prepared commands in one transaction. It also returns the payment operations
+// that were begun.
+func (s *Service) doAll(ctx context.Context, items []doing) ([]CommandResult, []hyperlocal.PaymentOperation, error) {
 	shareKeys(items, doingAnswer)
 	var (
 		results []CommandResult
@@ -51,12 +68,9 @@ func (s *Service) Do(ctx context.Context, commands ...Command) ([]CommandResult,
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if len(commands) == 1 {
-		s.execute(ctx, asked)
-	}
-	return results, nil
+	return results, asked, nil
 }
 
 // execute asks the gateways, outside any transaction. A failing gateway fails nobody: the
@@ -144,6 +158,7 @@ type doing struct {
 	answer
 	command *Command
 	change  *change
+	cause   hyperlocal.Cause
 }
 
 func doingAnswer(d *doing) *answer { return &d.answer }
@@ -210,6 +225,7 @@ func (b *deeds) run(ctx context.Context) error {
 			if d.change, d.err = b.find(d.command.Tenant, d.command.Order, d.command.Merchant, d.command.Customer); d.err != nil {
 				continue
 			}
+			d.change.cause = d.cause
 			if err := b.obey(ctx, d); err != nil {
 				return err
 			}

@@ -96,6 +96,7 @@ func (s *Service) ApplyPayment(ctx context.Context, facts ...hyperlocal.PaymentF
 			if c == nil {
 				return ErrNotFound.With("order", keys[i].ID)
 			}
+			c.cause = facts[i].Cause
 			if err := w.apply(ctx, c, &facts[i]); err != nil {
 				return err
 			}

@@ -2,7 +2,9 @@ package order
 
 import (
 	"context"
+	"encoding/json"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,15 +39,22 @@ func (s *Service) Pay(ctx context.Context, c PayCommand) (PayResult, error) {
 	if err != nil {
 		return PayResult{}, err
 	}
-	var result PayResult
-	err = s.config.Tx.WithinTx(ctx, func(ctx context.Context) (err error) {
-		result, err = s.newWork(s.config.Clock.Now()).pay(ctx, &c, keyOf(c.Tenant, c.Actor, "order.pay", c.Key, digest))
-		return err
-	})
+	p := paying{command: &c, key: keyOf(c.Tenant, c.Actor, "order.pay", c.Key, digest)}
+	if s.intake != nil && !hyperlocal.InTx(ctx) {
+		p, err = s.intake.payOne(ctx, &p)
+	} else {
+		var paid []paying
+		if paid, err = s.payAll(ctx, []paying{p}); err == nil {
+			p = paid[0]
+		}
+	}
+	if err == nil {
+		err = p.err
+	}
 	if err != nil {
 		return PayResult{}, err
 	}
-	return s.conclude(ctx, c.Tenant, result)
+	return s.conclude(ctx, c.Tenant, p.result)
 }
 
 func (c *PayCommand) validate() error {
@@ -108,28 +117,67 @@ type storedPay struct {
 	Operation string `json:"operation"`
 }
 
-// pay is the transaction that stores an attempt.
-func (w *work) pay(ctx context.Context, c *PayCommand, key hyperlocal.IdempotencyKey) (PayResult, error) {
-	if !key.IsZero() {
-		claims, err := w.s.config.Idempotency.Claim(ctx, []hyperlocal.IdempotencyKey{key})
-		switch {
-		case err != nil:
-			return PayResult{}, err
-		case claims[0].Err != nil:
-			return PayResult{}, claims[0].Err
-		case !claims[0].Fresh:
-			var stored storedPay
-			err := decode(claims[0].Result, &stored)
-			return PayResult{Order: Summary{ID: stored.Order}, Operation: stored.Operation, Replayed: true}, err
+// paying is one payment on its way: a command, then what became of it.
+type paying struct {
+	command *PayCommand
+	key     hyperlocal.IdempotencyKey
+	cause   hyperlocal.Cause
+	mine    bool // the key is ours
+	change  *change
+	result  PayResult
+	err     error
+}
+
+// open reports whether the payment is still to be decided.
+func (p *paying) open() bool { return p.err == nil && !p.result.Replayed }
+
+// payAll is the transaction that stores attempts, for payments of different orders under
+// different keys.
+func (s *Service) payAll(ctx context.Context, items []paying) ([]paying, error) {
+	var run []paying
+	err := s.config.Tx.WithinTx(ctx, func(ctx context.Context) error {
+		run = slices.Clone(items)
+		return s.newWork(s.config.Clock.Now()).payAll(ctx, run)
+	})
+	return run, err
+}
+
+func (w *work) payAll(ctx context.Context, items []paying) error {
+	if err := w.claimPays(ctx, items); err != nil {
+		return err
+	}
+	var keys []Key
+	for i := range items {
+		if c := items[i].command; items[i].open() {
+			keys = append(keys, Key{c.Tenant, c.Order})
 		}
 	}
-	if err := w.lock(ctx, []Key{{c.Tenant, c.Order}}); err != nil {
-		return PayResult{}, err
+	if err := w.lock(ctx, keys); err != nil {
+		return err
 	}
+	for i := range items {
+		if !items[i].open() {
+			continue
+		}
+		if err := w.pay(ctx, &items[i]); err != nil {
+			return err
+		}
+	}
+	if err := w.flush(ctx); err != nil {
+		return err
+	}
+	return w.settlePays(ctx, items)
+}
+
+// pay begins one payment. A refusal goes to the payment, a defect to the batch.
+func (w *work) pay(ctx context.Context, p *paying) error {
+	c := p.command
 	ch, err := w.find(c.Tenant, c.Order, hyperlocal.Ref{}, c.Customer)
 	if err != nil {
-		return PayResult{}, err
+		p.err = err
+		return nil
 	}
+	p.change, ch.cause = ch, p.cause
 	who := doer{kind: c.Actor.Kind, actor: c.Actor, at: c.At}
 	if who.at.IsZero() {
 		who.at = w.now
@@ -137,13 +185,95 @@ func (w *work) pay(ctx context.Context, c *PayCommand, key hyperlocal.Idempotenc
 	who.at = hyperlocal.Instant(who.at)
 	choice := PaymentChoice{Gateway: c.Gateway, Method: c.Method, Authorize: c.Authorize}
 	if err := w.attempt(ctx, ch, choice, who); err != nil {
-		return PayResult{}, err
+		if w.broken != nil || hyperlocal.IsCode(err, hyperlocal.CodeInternal) {
+			return err
+		}
+		p.err = err
+		return nil
 	}
-	if err := w.flush(ctx); err != nil {
-		return PayResult{}, err
+	begun := &w.begins[len(w.begins)-1]
+	begun.taken = func(op hyperlocal.PaymentOperation) { p.result.Operation = op.ID }
+	begun.refused = func(_ context.Context, why error) error {
+		p.err = why
+		w.forget(ch)
+		return nil
 	}
-	result := PayResult{Order: ch.o.summary(), Operation: w.asked[0].ID, Outcome: hyperlocal.OutcomeProcessing}
-	return result, w.s.remember(ctx, key, storedPay{Order: c.Order, Operation: result.Operation})
+	return nil
+}
+
+// forget takes back everything that was noted for an order.
+func (w *work) forget(c *change) {
+	k := Key{c.was.Tenant, c.was.ID}
+	w.history = slices.DeleteFunc(w.history, func(h HistoryEntry) bool { return h.Tenant == k.Tenant && h.Order == k.ID })
+	w.events = slices.DeleteFunc(w.events, func(e hyperlocal.Envelope) bool {
+		return e.Tenant == k.Tenant && e.Aggregate == k.ID.Ref()
+	})
+	*c = change{was: c.was, o: c.was, refunds: c.refunds}
+}
+
+// claimPays takes the keys, and answers the repeated ones.
+func (w *work) claimPays(ctx context.Context, items []paying) error {
+	var keys []hyperlocal.IdempotencyKey
+	var asked []*paying
+	for i := range items {
+		if p := &items[i]; !p.key.IsZero() {
+			keys = append(keys, p.key)
+			asked = append(asked, p)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	claims, err := w.s.config.Idempotency.Claim(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for i, p := range asked {
+		switch claim := claims[i]; {
+		case claim.Err != nil:
+			p.err = claim.Err
+		case claim.Fresh:
+			p.mine = true
+		default:
+			var stored storedPay
+			p.err = decode(claim.Result, &stored)
+			p.result = PayResult{Order: Summary{ID: stored.Order}, Operation: stored.Operation, Replayed: true}
+		}
+	}
+	return nil
+}
+
+// settlePays answers the payments that were begun, and stores the answers of the keys that
+// were claimed or frees them.
+func (w *work) settlePays(ctx context.Context, items []paying) error {
+	var complete, free []hyperlocal.IdempotencyKey
+	var results []json.RawMessage
+	for i := range items {
+		p := &items[i]
+		if p.open() {
+			p.result.Order, p.result.Outcome = p.change.o.summary(), hyperlocal.OutcomeProcessing // as flush left it
+		}
+		switch {
+		case !p.mine:
+		case p.err != nil:
+			free = append(free, p.key)
+		default:
+			raw, err := json.Marshal(storedPay{Order: p.command.Order, Operation: p.result.Operation})
+			if err != nil {
+				return err
+			}
+			complete, results = append(complete, p.key), append(results, raw)
+		}
+	}
+	if len(complete) > 0 {
+		if err := w.s.config.Idempotency.Complete(ctx, complete, results); err != nil {
+			return err
+		}
+	}
+	if len(free) == 0 {
+		return nil
+	}
+	return w.s.config.Idempotency.Free(ctx, free)
 }
 
 // attempt begins a payment of what is due.
@@ -180,9 +310,9 @@ func (w *work) attempt(ctx context.Context, c *change, choice PaymentChoice, d d
 	if choice.Authorize {
 		verb = hyperlocal.VerbAuthorize
 	}
-	var refused func(context.Context) error
+	var refused func(context.Context, error) error
 	if d.unattended {
-		refused = func(ctx context.Context) error { // the shopper may still pay in another way
+		refused = func(ctx context.Context, _ error) error { // the shopper may still pay in another way
 			return w.pass(ctx, c, TriggerHard, PaymentCase{Order: o}, d)
 		}
 	}

@@ -11,7 +11,12 @@ import (
 )
 
 // Place places one order; see PlaceMany. The error is the result's.
+//
+// With an [Intake] it is committed together with what others place at that moment.
 func (s *Service) Place(ctx context.Context, c PlaceCommand) (PlaceResult, error) {
+	if s.intake != nil && !hyperlocal.InTx(ctx) {
+		return s.intake.placeOne(ctx, &c)
+	}
 	results, err := s.PlaceMany(ctx, []PlaceCommand{c})
 	if err != nil {
 		return PlaceResult{}, err
@@ -41,6 +46,19 @@ func (s *Service) PlaceMany(ctx context.Context, commands []PlaceCommand) ([]Pla
 	for i := range commands {
 		items[i] = s.prepare(&commands[i])
 	}
+	results, err := s.placeAll(ctx, items, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.config.Hook(ctx, "place.after_commit"); err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// placeAll prices prepared commands and places them in one transaction. gathered: they are
+// of several callers, and may be refused from memory.
+func (s *Service) placeAll(ctx context.Context, items []placing, gathered bool) ([]PlaceResult, error) {
 	if err := s.quote(ctx, items); err != nil {
 		return nil, err
 	}
@@ -52,7 +70,7 @@ func (s *Service) PlaceMany(ctx context.Context, commands []PlaceCommand) ([]Pla
 	var results []PlaceResult
 	err := again(ctx, func() error {
 		return s.config.Tx.WithinTx(ctx, func(ctx context.Context) error {
-			b := placement{s: s, items: slices.Clone(items), now: s.config.Clock.Now()}
+			b := placement{s: s, items: slices.Clone(items), now: s.config.Clock.Now(), gathered: gathered}
 			if err := b.run(ctx); err != nil {
 				return err
 			}
@@ -61,9 +79,6 @@ func (s *Service) PlaceMany(ctx context.Context, commands []PlaceCommand) ([]Pla
 		})
 	})
 	if err != nil {
-		return nil, err
-	}
-	if err := s.config.Hook(ctx, "place.after_commit"); err != nil {
 		return nil, err
 	}
 	return results, nil
@@ -91,6 +106,8 @@ type placing struct {
 	command *PlaceCommand
 	lines   []PlaceLine // with the offers filled in
 	order   Order       // without identity, state and times
+	drafted bool        // order is there
+	cause   hyperlocal.Cause
 }
 
 func placingAnswer(p *placing) *answer { return &p.answer }
@@ -144,9 +161,10 @@ func (s *Service) prepare(c *PlaceCommand) placing {
 
 // draft prices the order.
 func (p *placing) draft(rounding hyperlocal.Rounding) {
-	if p.err != nil {
+	if p.err != nil || p.drafted {
 		return
 	}
+	p.drafted = true
 	fingerprint := p.order.Fingerprint
 	p.order, p.err = draft(p.command, p.lines, rounding)
 	p.order.Fingerprint = fingerprint
@@ -154,9 +172,10 @@ func (p *placing) draft(rounding hyperlocal.Rounding) {
 
 // placement is one run of the transaction of a batch.
 type placement struct {
-	s     *Service
-	now   time.Time
-	items []placing
+	s        *Service
+	now      time.Time
+	items    []placing
+	gathered bool
 
 	orders  []Order
 	history []HistoryEntry
@@ -248,6 +267,11 @@ func (b *placement) decide(ctx context.Context) ([]hyperlocal.Decision, error) {
 		if p.err = b.s.able(&ask); p.err != nil {
 			continue
 		}
+		if b.gathered {
+			if p.err = b.s.refused(&ask); p.err != nil {
+				continue
+			}
+		}
 		stocked = stocked || len(ask.Items) > 0
 		batch = append(batch, ask)
 		keep = append(keep, i)
@@ -330,7 +354,7 @@ func (p *placing) ask() hyperlocal.Placement {
 	o := &p.order
 	ask := hyperlocal.Placement{
 		Tenant: o.Tenant, Order: o.ID.Ref(), Merchant: o.Merchant, Customer: o.Customer, Total: o.Total,
-		At: o.PlacedAt, Actor: p.command.Actor, Spend: p.command.Spend,
+		At: o.PlacedAt, Actor: p.command.Actor, Spend: p.command.Spend, Cause: p.cause,
 	}
 	ask.Items = demand(o)
 	return ask
@@ -368,6 +392,7 @@ func (s *Service) able(ask *hyperlocal.Placement) error {
 
 // create gives a granted order its number and its first state.
 func (b *placement) create(ctx context.Context, p *placing) error {
+	ctx = hyperlocal.ContextWithCause(ctx, p.cause)
 	o, actor := &p.order, p.command.Actor
 	o.Number = newNumber(b.s.config.IDs, o.PlacedAt)
 	o.Version = 1

@@ -74,7 +74,7 @@ func (w *work) askRefund(credit *Credit, at int, c *change, d doer) {
 		r.NextActionAt = w.now // nobody waits for the answer
 		w.sooner = true
 	}
-	var refused func(context.Context) error
+	var refused func(context.Context, error) error
 	if d.unattended {
 		refused = seenToLater // the refund is requested; RunDue asks again, and in the end a person
 	}

@@ -24,6 +24,10 @@ type Config struct {
 	Journal      Journal                  // without it, credit notes are not posted
 	Offers       Offers                   // without it, every line states its price
 
+	// Intake, if set, commits the single calls of concurrent callers together: Place, Do of one
+	// command, Pay. Close drains it.
+	Intake *Intake
+
 	Clock  hyperlocal.Clock    // SystemClock by default
 	IDs    hyperlocal.IDSource // RandomIDs by default
 	Table  StateTable          // DefaultTable by default
@@ -47,7 +51,7 @@ func WithTable(t StateTable) ConfigOption { return func(c *Config) { c.Table = t
 
 // Service is the behaviour of orders: placing, moving, paying and refunding them, and the
 // clock that never leaves one without a next action. It is safe for concurrent use and keeps
-// nothing between calls.
+// nothing between calls, but for those that wait in its [Intake].
 type Service struct {
 	config   Config
 	states   *Machine[State, *Order]
@@ -57,6 +61,7 @@ type Service struct {
 	parts    []participant // in lock order, Stock among them
 	// returners are those of parts that give back what was spent with them.
 	returners []returner
+	intake    *intake // nil without one
 }
 
 // participant remembers which of them is the stock.
@@ -97,7 +102,7 @@ func New(c Config, options ...ConfigOption) (*Service, error) {
 	}
 	c.Policy = c.Policy.WithDefaults()
 	s := &Service{config: c}
-	wrong = append(wrong, c.Policy.Validate(), s.build(), s.gather(),
+	wrong = append(wrong, c.Policy.Validate(), s.build(), s.gather(), s.open(),
 		hyperlocal.SameScope(c.Store, c.Tx, c.Outbox, c.Idempotency, c.Stock, c.Payments, c.Journal))
 	if err := errors.Join(wrong...); err != nil {
 		return nil, err

@@ -88,7 +88,7 @@ func (w *work) capture(c *change, d doer) {
 		c.set(TimerCapture, w.now)
 		return
 	}
-	w.ask(c, hyperlocal.VerbCapture, c.o.collectable(), captureReference(c), d, nil, func(ctx context.Context) error {
+	w.ask(c, hyperlocal.VerbCapture, c.o.collectable(), captureReference(c), d, nil, func(ctx context.Context, _ error) error {
 		return w.uncaptured(ctx, c, d)
 	})
 }
@@ -164,7 +164,7 @@ func (w *work) settle(ctx context.Context, c *change, d doer) error {
 
 // ask notes a payment operation to be begun; see begin for taken and refused.
 func (w *work) ask(c *change, verb hyperlocal.PaymentVerb, amount hyperlocal.Money, reference string, d doer,
-	taken func(hyperlocal.PaymentOperation), refused func(context.Context) error,
+	taken func(hyperlocal.PaymentOperation), refused func(context.Context, error) error,
 ) {
 	if w.later {
 		return
@@ -172,7 +172,7 @@ func (w *work) ask(c *change, verb hyperlocal.PaymentVerb, amount hyperlocal.Mon
 	w.begins = append(w.begins, begin{taken: taken, refused: refused, command: hyperlocal.PaymentCommand{
 		Tenant: c.o.Tenant, Owner: c.o.ID.Ref(), Merchant: c.o.Merchant, Customer: c.o.Customer,
 		Verb: verb, Amount: amount, Reference: reference, Gateway: c.o.PaidWith.gateway(), Method: c.o.PaidWith.Method,
-		Actor: d.actor, At: d.at,
+		Actor: d.actor, At: d.at, Cause: c.cause,
 	}})
 }
 

@@ -51,6 +51,7 @@ type change struct {
 	again   bool // a transition led back to its own state, so the timer starts anew
 	n       int  // history entries so far
 	events  int
+	cause   hyperlocal.Cause // of who works on it; zero: that of the context
 }
 
 // stockMove is a commit or release of an order's reservations.
@@ -67,11 +68,11 @@ type begin struct {
 	taken   func(hyperlocal.PaymentOperation) // is told the operation; nil if nobody asks
 	// refused sees to the order when the payment context says no. Nil when whoever asked is
 	// told so, and nothing happens.
-	refused func(ctx context.Context) error
+	refused func(ctx context.Context, why error) error
 }
 
 // seenToLater is for operations that somebody asks for again, or sees to in the end.
-func seenToLater(context.Context) error { return nil }
+func seenToLater(context.Context, error) error { return nil }
 
 func (s *Service) newWork(now time.Time) *work {
 	return &work{s: s, now: now, byKey: make(map[Key]*change)}
@@ -158,6 +159,7 @@ func (c *change) changed(at time.Time) Changed {
 // emit adds an event of an order.
 func (w *work) emit(ctx context.Context, c *change, actor hyperlocal.Actor, ev hyperlocal.Event) error {
 	c.events++
+	ctx = hyperlocal.ContextWithCause(ctx, c.cause)
 	e, err := hyperlocal.NewEnvelope(ctx, w.s.config.IDs, w.now, c.o.Tenant, actor, c.o.ID.Ref(), c.version(), c.events, ev)
 	if err != nil {
 		return err
@@ -252,7 +254,7 @@ func (w *work) begin(ctx context.Context) error {
 			err = w.beginAll(ctx, w.begins[i:i+1])
 		}
 		if refusal(err) && b.refused != nil {
-			err = b.refused(ctx)
+			err = b.refused(ctx, err)
 		}
 		if err != nil {
 			return err
