@@ -3,6 +3,7 @@ package bunstore
 import (
 	"testing"
 
+	"github.com/hyperlocal-sdk/hyperlocal/order"
 	"github.com/hyperlocal-sdk/hyperlocal/order/ordertest"
 )
 
@@ -29,4 +30,14 @@ func orderHarness(t *testing.T, d Dialect) func(t *testing.T) ordertest.Harness 
 		}
 		return ordertest.Harness{Store: s.Orders(), Tx: s, Outbox: s.Outbox(), Idempotency: s.Idempotency()}
 	}
+}
+
+func TestOrderServiceGathered(t *testing.T) {
+	t.Parallel()
+	open := orderHarness(t, SQLite) // what differs on PostgreSQL is none of the intake's business
+	ordertest.RunService(t, func(t *testing.T) ordertest.Harness {
+		h := open(t)
+		h.Intake = &order.Intake{}
+		return h
+	})
 }

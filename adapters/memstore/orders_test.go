@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/hyperlocal-sdk/hyperlocal/adapters/memstore"
+	"github.com/hyperlocal-sdk/hyperlocal/order"
 	"github.com/hyperlocal-sdk/hyperlocal/order/ordertest"
 )
 
@@ -15,6 +16,15 @@ func TestOrders(t *testing.T) {
 func TestOrderService(t *testing.T) {
 	t.Parallel()
 	ordertest.RunService(t, newOrderHarness)
+}
+
+func TestOrderServiceGathered(t *testing.T) {
+	t.Parallel()
+	ordertest.RunService(t, func(t *testing.T) ordertest.Harness {
+		h := newOrderHarness(t)
+		h.Intake = &order.Intake{}
+		return h
+	})
 }
 
 func newOrderHarness(*testing.T) ordertest.Harness {

@@ -18,6 +18,8 @@ type serveCommand struct {
 	Seed bool   `default:"true" negatable:"" help:"Fill an empty database with a small neighbourhood."`
 	Log  string `default:"info" enum:"debug,info,warn,error" help:"Least level that is logged: debug, info, warn or error."`
 
+	Intake bool `default:"true" negatable:"" help:"Commit what is asked for at the same moment together."`
+
 	GatewayTimeout time.Duration `default:"10s" help:"How long a payment gateway may take to answer; afterwards the outcome counts as unknown and is looked up."`
 	DrainDelay     time.Duration `default:"1s" help:"How long requests are still taken after /readyz has begun to fail on the way out."`
 	KeepKeys       time.Duration `default:"72h" help:"How long idempotency keys are remembered, at least 24h."`
@@ -52,6 +54,7 @@ func (c *serveCommand) Run(ctx context.Context, con *console) error {
 	log := slog.New(slog.NewTextHandler(con.err, &slog.HandlerOptions{Level: level}))
 	a, err := app.New(ctx, app.Config{
 		DSN: c.DB, Addr: c.Addr, Seed: c.Seed, Logger: log,
+		NoIntake:       !c.Intake,
 		GatewayTimeout: c.GatewayTimeout, DrainDelay: c.DrainDelay, KeepKeys: c.KeepKeys,
 	})
 	if err != nil {

@@ -19,6 +19,8 @@ type Harness struct {
 	// Outbox and Idempotency of the same database; RunService needs them.
 	Outbox      hyperlocal.Outbox
 	Idempotency hyperlocal.Idempotency
+	// Intake, if set, is what RunService gathers single calls with.
+	Intake *order.Intake
 }
 
 // Clock is a clock that stands still until it is told to move. It is safe for concurrent use.

@@ -1,6 +1,7 @@
 package ordertest
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ func RunService(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"Records", testRecords},
 		{"Product", testProduct},
 		{"Concurrent", testConcurrent},
+		{"Intake", testIntake},
 	} {
 		t.Run(group.name, func(t *testing.T) { group.run(t, newHarness) })
 	}
@@ -55,6 +57,7 @@ func newKit(t *testing.T, newHarness func(*testing.T) Harness, change ...func(*o
 	c := order.Config{
 		Store: k.Store, Tx: k.Tx, Outbox: k.Outbox, Idempotency: k.Idempotency,
 		Stock: k.stock, Payments: k.payments, Journal: k.journal, Offers: k.offers, Clock: k.clock,
+		Intake: k.Intake,
 	}
 	for _, f := range change {
 		f(&c)
@@ -62,6 +65,7 @@ func newKit(t *testing.T, newHarness func(*testing.T) Harness, change ...func(*o
 	s, err := order.New(c)
 	noError(t, err)
 	k.s = s
+	t.Cleanup(func() { noError(t, s.Close(context.WithoutCancel(t.Context()))) })
 	k.payments.Attach(s)
 	k.stock.Put(tenant, "apple", "shop", 100)
 	return k

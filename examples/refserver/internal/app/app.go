@@ -29,6 +29,8 @@ type Config struct {
 	// GatewayTimeout bounds a call to a payment gateway; zero: payment's default. Twice as
 	// long after it was begun, a payment that nobody answered for is looked up.
 	GatewayTimeout time.Duration
+	// NoIntake commits every call on its own, see order.Config.Intake.
+	NoIntake bool
 	// DrainDelay is how long requests are still taken after readiness has begun to fail, so that
 	// whoever balances the load sees it before the port closes.
 	DrainDelay time.Duration
@@ -97,6 +99,7 @@ func New(ctx context.Context, c Config) (a *App, err error) {
 	a.workers.init(a)
 	if a.Services, err = Wire(a.DB, Wiring{
 		Clock: c.Clock, Logger: c.Logger, Policy: c.Policy, GatewayTimeout: c.GatewayTimeout, Wake: a.workers.wake,
+		Intake: !c.NoIntake,
 	}); err != nil {
 		return a, err
 	}
@@ -187,8 +190,8 @@ func (a *App) counted(h http.Handler) http.Handler {
 }
 
 // Run works until ctx ends or a part fails for good, and then stops in order: readiness
-// fails, after DrainDelay the port closes, requests under way are answered, the workers, the
-// relay and the event router end. Requests that take longer than the gateway timeout and a
+// fails, after DrainDelay the port closes, requests under way are answered, what they had
+// begun is committed, the workers, the relay and the event router end. Requests that take longer than the gateway timeout and a
 // little are cut off, with a warning in the log; no handler runs any more when Run returns.
 // started, if not nil, is called when everything runs.
 func (a *App) Run(ctx context.Context, started func()) error {
@@ -220,12 +223,13 @@ func (a *App) Run(ctx context.Context, started func()) error {
 	if serving {
 		failed = errors.Join(failed, a.stopServing(ctx))
 	}
+	drained := a.drain(ctx)
 	stop(nil)
 	a.workers.wait()
 	if errors.Is(failed, http.ErrServerClosed) {
 		failed = nil
 	}
-	return failed
+	return errors.Join(failed, drained)
 }
 
 // linger waits until the load goes elsewhere, or a part fails.
@@ -256,6 +260,13 @@ func (a *App) stopServing(ctx context.Context) error {
 	_ = a.server.Close()
 	a.handling.Lock() // for good: nothing is handled any more
 	return err
+}
+
+// drain lets those be committed who are still inside, though nobody may be waiting for them.
+func (a *App) drain(ctx context.Context) error {
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.drainTime())
+	defer cancel()
+	return a.Services.Drain(grace)
 }
 
 // Close closes what New opened. Call it after Run has returned.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -112,11 +113,16 @@ func Wire(db *Database, w Wiring) (*Services, error) {
 		return nil, err
 	}
 
+	// What shoppers and merchants ask for at the same moment is committed together.
+	var intake *order.Intake
+	if w.Intake {
+		intake = &order.Intake{}
+	}
 	// An order commits with its stock, its points, its money and its events.
 	if s.Orders, err = order.New(order.Config{
 		Store: db.Orders, Tx: db, Outbox: outbox, Idempotency: db.Idempotency,
 		Stock: s.Stock, Participants: []hyperlocal.Participant{s.Loyalty.Participant()},
-		Payments: s.Payments, Journal: s.Ledger, Offers: s.Catalog,
+		Payments: s.Payments, Journal: s.Ledger, Offers: s.Catalog, Intake: intake,
 		Clock: w.Clock, IDs: ids, Policy: w.Policy, Hook: failpoint.Hit, Wake: func() { w.Wake("orders") },
 	}); err != nil {
 		return nil, err
@@ -128,6 +134,9 @@ func Wire(db *Database, w Wiring) (*Services, error) {
 	// What follows from events.
 	return &s, bridge.Points(s.Bus, s.Loyalty, nil)
 }
+
+// Drain answers the calls that are inside the services, which take no more.
+func (s *Services) Drain(ctx context.Context) error { return s.Orders.Close(ctx) }
 
 // Close closes what the services opened. Call it after the bus has stopped.
 func (s *Services) Close() error { return s.transport.Close() }
