@@ -22,6 +22,8 @@ type draft struct {
 	closed    []Reservation
 	movements []Movement
 	facts     []fact
+	written   bool
+	blind     bool // nobody hears of the commit
 }
 
 // shelf is a locked level and where the command has brought it.
@@ -32,9 +34,11 @@ type shelf struct {
 	reserved        int64
 	guard           Guard
 	touched         bool
+	short           bool // there was not enough for somebody
 	set             bool // its settings change too, so its version rises anyway
 	lowBefore       bool
 	actor           hyperlocal.Actor // of the last change
+	cause           hyperlocal.Cause
 	at              time.Time
 	eventsOfVersion int
 }
@@ -63,10 +67,10 @@ func (s *Service) lock(ctx context.Context, keys []Key, owners []hyperlocal.Tena
 			return nil, err
 		}
 	}
-	return s.draft(locked), nil
+	return s.draft(ctx, locked), nil
 }
 
-func (s *Service) draft(locked Locked) *draft {
+func (s *Service) draft(ctx context.Context, locked Locked) *draft {
 	d := &draft{s: s, now: s.clock.Now(), shelves: make(map[Key]*shelf, len(locked.Levels))}
 	all := make([]shelf, len(locked.Levels))
 	for i, l := range locked.Levels {
@@ -78,6 +82,7 @@ func (s *Service) draft(locked Locked) *draft {
 		d.locked[i] = &held{Reservation: r}
 		d.remember(d.locked[i])
 	}
+	d.watch(ctx)
 	return d
 }
 
@@ -131,7 +136,12 @@ func (sh *shelf) free(g Guard) int64 {
 
 // lacks says by how little the wish was not met.
 func (sh *shelf) lacks(wanted, free int64) error {
-	return sh.key.in(ErrInsufficient).With("wanted", wanted).With("available", max(free, 0)).With("unit", sh.Unit())
+	sh.short = true
+	return sh.Level.lacks(wanted, free)
+}
+
+func (l *Level) lacks(wanted, free int64) error {
+	return l.Key().in(ErrInsufficient).With("wanted", wanted).With("available", max(free, 0)).With("unit", l.Unit())
 }
 
 // fits refuses numbers that a level cannot hold. The deltas are sums of at most MaxLines
@@ -154,7 +164,7 @@ func (d *draft) move(sh *shelf, by doer, m Movement, g Guard, onHand, reserved i
 	sh.onHand += onHand
 	sh.reserved += reserved
 	sh.guard = max(sh.guard, g)
-	sh.actor, sh.at = by.actor, by.at
+	sh.actor, sh.at, sh.cause = by.actor, by.at, by.cause
 	m.ID = d.s.ids.NewID()
 	m.Tenant, m.Item, m.Location = sh.Tenant, sh.Item, sh.Location
 	m.OnHand, m.Reserved = sh.quantity(onHand), sh.quantity(reserved)
@@ -227,6 +237,10 @@ func (d *draft) end(h *held, by doer, kind MovementKind) error {
 
 // write queues everything, and the events with it.
 func (d *draft) write(ctx context.Context) error {
+	d.written = true
+	if d.blind {
+		d.s.memory.forget(d.touched)
+	}
 	if len(d.touched)+len(d.prolonged) > 0 {
 		w := Writes{Open: still(d.opened), Extend: still(d.prolonged), Close: d.closed, Movements: d.movements}
 		w.Changes = make([]Change, len(d.touched))
@@ -249,6 +263,7 @@ func (d *draft) write(ctx context.Context) error {
 	envelopes := make([]hyperlocal.Envelope, 0, len(d.facts))
 	for _, f := range d.facts {
 		l := f.sh.now(d.now)
+		ctx := hyperlocal.ContextWithCause(ctx, f.by.cause)
 		e, err := hyperlocal.NewEnvelope(ctx, d.s.ids, d.now, l.Tenant, f.by.actor, f.sh.key.Ref(), l.Version, f.sh.eventsOfVersion,
 			f.event(LevelChanged{
 				Item: l.Item, Location: l.Location, OnHand: l.OnHand, Reserved: l.Reserved, Version: l.Version, At: f.by.at,
@@ -283,7 +298,7 @@ func (d *draft) warn(sh *shelf) {
 	if sh.lowBefore || !l.Low() {
 		return
 	}
-	d.tell(sh, doer{actor: sh.actor, at: sh.at}, func(c LevelChanged) hyperlocal.Event {
+	d.tell(sh, doer{actor: sh.actor, at: sh.at, cause: sh.cause}, func(c LevelChanged) hyperlocal.Event {
 		return StockLow{LevelChanged: c, LowAt: l.LowAt}
 	})
 }

@@ -153,7 +153,7 @@ func (w *sweep) these(ctx context.Context, group []Reservation) (n int, err erro
 
 // release releases the group, which is part of what is locked.
 func (w *sweep) release(ctx context.Context, locked Locked, group []Reservation) (int, error) {
-	d := w.s.draft(locked)
+	d := w.s.draft(ctx, locked)
 	wanted := make(map[reservationKey]bool, len(group))
 	for _, r := range group {
 		wanted[r.key()] = true

@@ -49,20 +49,37 @@ func (s *Service) HoldMany(ctx context.Context, commands []HoldCommand) ([]Reser
 		return nil, invalid("batch", "the batch is too long").With("limit", MaxBatch)
 	}
 	asks := make([]ask, len(commands))
-	for i, c := range commands {
-		a := s.ask(c.Tenant, c.Owner, c.Items, c.Actor, c.At)
-		if a.err == nil {
-			a.until, a.err = s.until(c.TTL)
-		}
-		a.asHold = true
-		a.carts = []hyperlocal.TenantRef{{Tenant: c.Tenant, Ref: c.Owner}}
-		asks[i] = a
+	for i := range commands {
+		asks[i] = s.holdAsk(&commands[i])
 	}
 	return s.grant(ctx, asks)
 }
 
-// Hold is HoldMany for one cart.
+func (s *Service) holdAsk(c *HoldCommand) ask {
+	a := s.ask(c.Tenant, c.Owner, c.Items, c.Actor, c.At)
+	if a.err == nil {
+		a.until, a.err = s.until(c.TTL)
+	}
+	a.asHold = true
+	a.carts = []hyperlocal.TenantRef{{Tenant: c.Tenant, Ref: c.Owner}}
+	return a
+}
+
+// Hold is HoldMany for one cart. With an [Intake] it is committed together with what other
+// carts ask for at that moment.
 func (s *Service) Hold(ctx context.Context, c HoldCommand) (time.Time, error) {
+	if s.holds != nil && !hyperlocal.InTx(ctx) {
+		a := s.holdAsk(&c)
+		if a.err != nil {
+			return time.Time{}, a.err
+		}
+		a.by.cause, _ = hyperlocal.CauseFrom(ctx)
+		r, err := s.holds.Do(ctx, &a)
+		if err == nil {
+			err = r.Err
+		}
+		return r.ExpiresAt, err
+	}
 	results, err := s.HoldMany(ctx, []HoldCommand{c})
 	if err != nil {
 		return time.Time{}, err

@@ -46,6 +46,7 @@ func (s *Service) Decide(ctx context.Context, batch []hyperlocal.Placement) (hyp
 	for i := range batch {
 		p := &batch[i]
 		asks[i] = s.ask(p.Tenant, p.Order, p.Items, p.Actor, p.At)
+		asks[i].by.cause = p.Cause
 		for _, spend := range p.Spend {
 			if spend.Kind != SpendHold || asks[i].err != nil {
 				continue

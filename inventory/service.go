@@ -24,6 +24,7 @@ type Config struct {
 	Clock       hyperlocal.Clock       // nil: the machine's
 	IDs         hyperlocal.IDSource    // nil: random
 	HoldTTL     time.Duration          // zero: DefaultHoldTTL
+	Intake      *Intake                // nil: every Hold is a transaction of its own
 }
 
 // Service is the use cases of this context. It is safe for concurrent use. Every command
@@ -37,6 +38,8 @@ type Service struct {
 	clock       hyperlocal.Clock
 	ids         hyperlocal.IDSource
 	holdTTL     time.Duration
+	memory      *memory // nil without an Intake
+	holds       *hyperlocal.Gather[*ask, ReserveResult]
 }
 
 // New builds a Service. It reports all missing parts together, and ErrMixedScopes for parts
@@ -73,7 +76,7 @@ func New(c Config) (*Service, error) {
 	if s.holdTTL == 0 {
 		s.holdTTL = DefaultHoldTTL
 	}
-	return s, nil
+	return s, s.openIntake(c.Intake)
 }
 
 // TxScope implements [hyperlocal.Scoped].
@@ -104,6 +107,7 @@ type doer struct {
 	actor  hyperlocal.Actor
 	reason string
 	at     time.Time
+	cause  hyperlocal.Cause // zero: that of the context
 }
 
 // by checks what every command carries and fills in the effective time.

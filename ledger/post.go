@@ -15,7 +15,12 @@ import (
 //
 // Errors are those of [Service.PostMany], for the first posting that is refused. Nothing has
 // been written then, and a caller in a transaction may go on with it.
+//
+// With an [Intake] a single posting is committed together with what others post at that moment.
 func (s *Service) Post(ctx context.Context, postings ...hyperlocal.Posting) error {
+	if s.gather != nil && len(postings) == 1 && !hyperlocal.InTx(ctx) {
+		return s.postGathered(ctx, &postings[0])
+	}
 	results, err := s.post(ctx, postings, true)
 	if err != nil {
 		return err

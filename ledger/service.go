@@ -15,6 +15,8 @@ type Config struct {
 	// Bounded are the rules for accounts with a minimum; the first that covers an account
 	// holds. nil means DefaultBounds, an empty slice means no rules.
 	Bounded []Bound
+	// Intake, if set, commits single postings of concurrent callers together. Close drains it.
+	Intake *Intake
 }
 
 // Service is the ledger. It is safe for concurrent use.
@@ -24,6 +26,7 @@ type Service struct {
 	clock   hyperlocal.Clock
 	ids     hyperlocal.IDSource
 	bounded bounds
+	gather  *hyperlocal.Gather[*hyperlocal.Posting, Result]
 }
 
 // New returns a ledger. Errors, all reported together: code invalid for what is missing or
@@ -54,7 +57,7 @@ func New(c Config) (*Service, error) {
 	if s.ids == nil {
 		s.ids = hyperlocal.RandomIDs{}
 	}
-	return s, nil
+	return s, s.openIntake(c.Intake)
 }
 
 // TxScope implements [hyperlocal.Scoped].

@@ -83,3 +83,8 @@ func TestShopCrowd(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, d Dialect) { storetest.RunCrowd(t, shopOn(d)) })
 }
+
+func TestFlashSale(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, d Dialect) { storetest.RunFlashSale(t, shopOn(d)) })
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hyperlocal-sdk/hyperlocal"
 	"github.com/hyperlocal-sdk/hyperlocal/adapters/memstore"
+	"github.com/hyperlocal-sdk/hyperlocal/ledger"
 	"github.com/hyperlocal-sdk/hyperlocal/ledger/ledgertest"
 )
 
@@ -19,6 +20,15 @@ func newLedger(*testing.T) ledgertest.Harness {
 func TestLedger(t *testing.T) {
 	t.Parallel()
 	ledgertest.Run(t, newLedger)
+}
+
+func TestLedgerGathered(t *testing.T) {
+	t.Parallel()
+	ledgertest.Run(t, func(t *testing.T) ledgertest.Harness {
+		h := newLedger(t)
+		h.Intake = &ledger.Intake{}
+		return h
+	})
 }
 
 func TestLedgerModel(t *testing.T) {

@@ -45,6 +45,15 @@ func TestStock(t *testing.T) {
 	inventorytest.Run(t, func(*testing.T) inventorytest.Harness { return stockHarness() })
 }
 
+func TestStockGathered(t *testing.T) {
+	t.Parallel()
+	inventorytest.Run(t, func(*testing.T) inventorytest.Harness {
+		h := stockHarness()
+		h.Intake = &inventory.Intake{}
+		return h
+	})
+}
+
 // forgetful is a store that neither locks nor guards: it answers every Lock with the levels
 // as they were the first time.
 type forgetful struct {

@@ -37,3 +37,8 @@ func TestShopCrowd(t *testing.T) {
 	t.Parallel()
 	storetest.RunCrowd(t, shop())
 }
+
+func TestFlashSale(t *testing.T) {
+	t.Parallel()
+	storetest.RunFlashSale(t, shop())
+}

@@ -2,8 +2,11 @@ package storetest
 
 import (
 	"errors"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
 	"github.com/hyperlocal-sdk/hyperlocal/inventory"
@@ -16,7 +19,11 @@ func RunCrowd(t *testing.T, h ShopHarness) {
 	t.Helper()
 	t.Run("last units", func(t *testing.T) {
 		t.Parallel()
-		lastUnits(t, h)
+		lastUnits(t, h, false)
+	})
+	t.Run("last units, gathered", func(t *testing.T) {
+		t.Parallel()
+		lastUnits(t, h, true)
 	})
 	t.Run("one key", func(t *testing.T) {
 		t.Parallel()
@@ -30,11 +37,75 @@ func RunCrowd(t *testing.T, h ShopHarness) {
 	}
 }
 
+// RunFlashSale lets 10,000 buyers, all at once, want one of 1,000 units from services with an
+// intake. Half of them use a key, and the winners among these ask again when all is gone.
+func RunFlashSale(t *testing.T, h ShopHarness) {
+	t.Helper()
+	const buyers, units = 10_000, 1000
+	db := h.Open(t)
+	db.Gathers = true
+	w := newShop(t, db, units)
+	before := w.level(shopItems[0]).Version
+	var sold atomic.Int64
+	var mu sync.Mutex
+	won := make(map[string]order.ID)
+	command := func(i int) order.PlaceCommand {
+		c := w.plain(shopItems[0])
+		if i%2 == 0 {
+			c.Key = "buyer " + strconv.Itoa(i)
+		}
+		return c
+	}
+	together(buyers, func(i int) {
+		c := command(i)
+		r, err := w.orders.Place(w.ctx, c)
+		for errors.Is(err, hyperlocal.ErrOverloaded) {
+			time.Sleep(20 * time.Millisecond) // comes again, as it was told to, if a little early
+			r, err = w.orders.Place(w.ctx, c)
+		}
+		switch {
+		case err == nil:
+			sold.Add(1)
+			if c.Key != "" {
+				mu.Lock()
+				won[c.Key] = r.Order.ID
+				mu.Unlock()
+			}
+		case !errors.Is(err, inventory.ErrInsufficient):
+			t.Errorf("a buyer got %v", err)
+		}
+	})
+	rows, l := w.rows(), w.level(shopItems[0])
+	if sold.Load() != units || count(rows, "order") != units || l.Reserved.Value() != units || l.OnHand.Value() != units {
+		t.Errorf("of %d units %d were sold in %d orders, %s on hand, %s reserved",
+			units, sold.Load(), count(rows, "order"), l.OnHand, l.Reserved)
+	}
+	if batches := l.Version - before; batches > units/4 {
+		t.Errorf("the stock was written %d times for %d orders", batches, units)
+	}
+	together(buyers, func(i int) {
+		c := command(i)
+		id, ok := won[c.Key]
+		if !ok {
+			return
+		}
+		if r, err := w.orders.Place(w.ctx, c); err != nil || r.Order.ID != id || !r.Replayed {
+			t.Errorf("the winner %s asks again and gets %+v, %v", id, r, err)
+		}
+	})
+	if len(won) == 0 {
+		t.Error("nobody with a key won")
+	}
+	w.sound("when all is sold")
+}
+
 // lastUnits has 500 buyers for 100 units.
-func lastUnits(t *testing.T, h ShopHarness) {
+func lastUnits(t *testing.T, h ShopHarness, gathers bool) {
 	t.Helper()
 	const buyers, units = 500, 100
-	w := newShop(t, h.Open(t), units)
+	db := h.Open(t)
+	db.Gathers = gathers
+	w := newShop(t, db, units)
 	var sold atomic.Int64
 	together(buyers, func(int) {
 		_, err := w.orders.Place(w.ctx, w.plain(shopItems[0]))

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -41,6 +42,7 @@ type ShopHarness struct {
 // Database is everything that the services of a shop need of one database.
 type Database struct {
 	hyperlocal.TxRunner
+	Gathers     bool // the services commit the calls of concurrent callers together
 	Catalog     catalog.Store
 	Orders      order.Store
 	Stock       inventory.Store
@@ -94,12 +96,17 @@ func newShop(t *testing.T, db Database, units int64) *shop {
 	w := &shop{T: t, db: db, faults: &faults{}, ctx: ctx}
 	f := faulty(db, w.faults)
 	clock := hyperlocal.ClockFunc(w.now)
+	var atStock *inventory.Intake
+	var atOrders *order.Intake
+	if db.Gathers {
+		atStock, atOrders = &inventory.Intake{}, &order.Intake{}
+	}
 	var err error
 	w.ledger, err = ledger.New(ledger.Config{Store: f.Ledger, Tx: f, Clock: clock})
 	mustOK(t, err)
 	w.catalog, err = catalog.New(catalog.Config{Store: f.Catalog, Tx: f, Outbox: f.Outbox, Clock: clock})
 	mustOK(t, err)
-	w.stock, err = inventory.New(inventory.Config{Store: f.Stock, Tx: f, Outbox: f.Outbox, Idempotency: f.Idempotency, Clock: clock})
+	w.stock, err = inventory.New(inventory.Config{Store: f.Stock, Tx: f, Outbox: f.Outbox, Idempotency: f.Idempotency, Clock: clock, Intake: atStock})
 	mustOK(t, err)
 	w.loyalty, err = loyalty.New(loyalty.Config{Store: f.Loyalty, Tx: f, Journal: w.ledger, Clock: clock})
 	mustOK(t, err)
@@ -113,10 +120,15 @@ func newShop(t *testing.T, db Database, units int64) *shop {
 	w.orders, err = order.New(order.Config{
 		Store: f.Orders, Tx: f, Outbox: f.Outbox, Idempotency: f.Idempotency, Stock: w.stock,
 		Participants: []hyperlocal.Participant{w.loyalty.Participant()}, Payments: w.payments, Journal: w.ledger,
-		Offers: w.catalog, Clock: clock,
+		Offers: w.catalog, Clock: clock, Intake: atOrders,
 	})
 	mustOK(t, err)
 	mustOK(t, w.payments.AttachOwner(order.OwnerKind, w.orders))
+	if db.Gathers {
+		t.Cleanup(func() {
+			mustOK(t, errors.Join(w.orders.Close(context.WithoutCancel(ctx)), w.stock.Close(context.WithoutCancel(ctx))))
+		})
+	}
 	w.fill(units)
 	return w
 }

@@ -26,6 +26,8 @@ type Harness struct {
 	// Corrupt sets the numbers of a level behind the store's back, as a defect or a hand
 	// in the database would.
 	Corrupt func(ctx context.Context, key inventory.Key, onHand, reserved int64) error
+	// Intake, if set, is what the service gathers holds with.
+	Intake *inventory.Intake
 }
 
 // Run runs the suite. newHarness is called once per case, which runs in parallel to others.
@@ -37,7 +39,7 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 	}{
 		{"Setup", setupCases}, {"Stock", stockCases}, {"Adjust", adjustCases}, {"Placement", placementCases},
 		{"Ending", endingCases}, {"Hold", holdCases}, {"Event", eventCases}, {"Transaction", transactionCases},
-		{"Read", readCases}, {"Repair", repairCases}, {"Store", storeCases}, {"Race", raceCases},
+		{"Read", readCases}, {"Repair", repairCases}, {"Store", storeCases}, {"Race", raceCases}, {"Memory", memoryCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.cases {
@@ -109,7 +111,7 @@ func start(t *testing.T, h Harness) *fixture {
 }
 
 func newService(h Harness, c hyperlocal.Clock) (*inventory.Service, error) {
-	return inventory.New(inventory.Config{Store: h.Store, Tx: h.Tx, Outbox: h.Outbox, Idempotency: h.Idempotency, Clock: c})
+	return inventory.New(inventory.Config{Store: h.Store, Tx: h.Tx, Outbox: h.Outbox, Idempotency: h.Idempotency, Clock: c, Intake: h.Intake})
 }
 
 func key(item hyperlocal.ItemID, at hyperlocal.LocationID) inventory.Key {

@@ -18,6 +18,8 @@ import (
 type Harness struct {
 	Store ledger.Store
 	Tx    hyperlocal.TxRunner
+	// Intake, if set, is what the ledgers of the cases gather single postings with.
+	Intake *ledger.Intake
 }
 
 // Run runs every case, at once and each as two tenants of its own. They share a database but
@@ -88,7 +90,7 @@ func newFixture(t *testing.T, h Harness, n int) *fixture {
 // ledger makes another ledger on the same database.
 func (f *fixture) ledger(rules []ledger.Bound) *ledger.Service {
 	f.Helper()
-	s, err := ledger.New(ledger.Config{Store: f.h.Store, Tx: f.h.Tx, Clock: f.clock, Bounded: rules})
+	s, err := ledger.New(ledger.Config{Store: f.h.Store, Tx: f.h.Tx, Clock: f.clock, Bounded: rules, Intake: f.h.Intake})
 	f.check(err)
 	return s
 }
