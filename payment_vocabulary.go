@@ -29,7 +29,6 @@ type PaymentCommand struct {
 	Method    string // the gateway's token for how the shopper pays; never a card number
 	Actor     Actor
 	At        time.Time // effective time
-	Cause     Cause     // for events about this command; zero: that of the context
 }
 
 // PaymentOperation is a stored operation: it exists, and the gateway may or may not have

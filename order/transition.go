@@ -172,7 +172,7 @@ func (w *work) ask(c *change, verb hyperlocal.PaymentVerb, amount hyperlocal.Mon
 	w.begins = append(w.begins, begin{taken: taken, refused: refused, command: hyperlocal.PaymentCommand{
 		Tenant: c.o.Tenant, Owner: c.o.ID.Ref(), Merchant: c.o.Merchant, Customer: c.o.Customer,
 		Verb: verb, Amount: amount, Reference: reference, Gateway: c.o.PaidWith.gateway(), Method: c.o.PaidWith.Method,
-		Actor: d.actor, At: d.at, Cause: c.cause,
+		Actor: d.actor, At: d.at,
 	}})
 }
 

@@ -28,6 +28,9 @@ type Config struct {
 	// Wake, if set, is called after a commit that left something due for RunDue or
 	// ProcessWebhooks. It must not block. Polling covers what it misses.
 	Wake func()
+	// Intake, if set, records what gateways answer to concurrent callers together. Close
+	// drains it.
+	Intake *Intake
 }
 
 // Service is the use cases of payment. It is safe for concurrent use.
@@ -44,6 +47,7 @@ type Service struct {
 	hook     func(ctx context.Context, name string) error
 	wake     func()
 	begun    begun
+	records  *hyperlocal.Gather[*record, recorded] // nil without an Intake
 
 	mu     sync.RWMutex
 	owners map[string]Owner
@@ -98,6 +102,7 @@ func New(c Config) (*Service, error) {
 	if len(s.gateways) > 0 && s.gateways[s.fallback] == nil {
 		errs = append(errs, ErrUnknownGateway.With("gateway", s.fallback))
 	}
+	errs = append(errs, s.openIntake(c.Intake))
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}

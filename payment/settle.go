@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,6 +17,9 @@ import (
 func (s *Service) record(ctx context.Context, op *Operation, c *claim, trouble string) (hyperlocal.PaymentFact, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.policy.Timeout)
 	defer cancel()
+	if fact, done, err := s.recordGathered(ctx, op, c, trouble); done {
+		return fact, err
+	}
 	var fact hyperlocal.PaymentFact
 	err := s.tx.WithinTx(ctx, func(ctx context.Context) error {
 		var err error
@@ -34,7 +38,7 @@ func (s *Service) settle(ctx context.Context, seen *Operation, c *claim, trouble
 	also func(ctx context.Context, v verdict, reason string) error,
 ) (hyperlocal.PaymentFact, verdict, error) {
 	none := hyperlocal.PaymentFact{}
-	if err := s.lockOwners(ctx, seen); err != nil {
+	if err := s.lockOwners(ctx, []*Operation{seen}); err != nil {
 		return none, keep, err
 	}
 	u, err := s.lock(ctx, seen.tenantRefs())
@@ -45,63 +49,19 @@ func (s *Service) settle(ctx context.Context, seen *Operation, c *claim, trouble
 	if err != nil {
 		return none, keep, err
 	}
-	if c != nil && c.from == fromPerson && op.underWay(u.now) {
-		return none, keep, ErrUnderWay // a worker took it while this waited for the locks
-	}
-	in := u.intents[Key{op.Tenant, op.Intent}]
-	if in == nil {
-		return none, keep, ErrNotFound.With("intent", op.Intent)
-	}
 	if actor == (hyperlocal.Actor{}) {
 		actor = op.Actor
 	}
-	v, reason := keep, ""
-	switch {
-	case trouble != "":
-		if op.Attention != trouble && op.Open() {
-			err = s.raise(ctx, u, in, &op, actor, trouble)
-		} else {
-			u.rest(&op)
-		}
-		if err != nil {
-			return none, v, err
-		}
-	default:
-		if v, reason = judge(&op, c); v == heal && !room(in, &op) {
-			v, reason = mismatch, ReasonNoRoom
-		}
-	}
-	if also != nil {
-		if err := also(ctx, v, reason); err != nil {
-			return none, v, err
-		}
-	}
-	var tell bool
-	switch v {
-	case keep:
-		if trouble == "" && c.from != fromWebhook {
-			u.rest(&op)
-		}
-	case advance, heal:
-		if s.owed(u, &op, c) {
-			break
-		}
-		tell = true
-		err = s.apply(ctx, u, in, &op, c, actor, v == heal)
-	case wait:
-		err = s.postpone(ctx, u, in, &op, actor)
-	case inquire:
-		op.NextAt = u.now
-		u.save(&op)
-		hyperlocal.AfterCommit(ctx, s.wake)
-	case mismatch:
-		err = s.contradict(ctx, u, in, &op, c, actor, reason)
-	}
+	v, tell, err := s.decide(ctx, u, &op, c, trouble, actor, also)
 	if err != nil {
 		return none, v, err
 	}
 	if tell {
-		if err := s.tell(context.WithValue(ctx, unitKey{s}, u), u, &op, actor); err != nil {
+		facts, err := u.factsOf(&op, actor)
+		if err != nil {
+			return none, v, err
+		}
+		if err := s.tell(context.WithValue(ctx, unitKey{s}, u), facts); err != nil {
 			return none, v, err
 		}
 	}
@@ -113,6 +73,62 @@ func (s *Service) settle(ctx context.Context, seen *Operation, c *claim, trouble
 		fact.Actor = actor
 	}
 	return fact, v, err
+}
+
+// decide finds out what a claim, or a trouble, means for a loaded operation, and does it in
+// memory. tell: its owners are to be told.
+func (s *Service) decide(ctx context.Context, u *unit, op *Operation, c *claim, trouble string, actor hyperlocal.Actor,
+	also func(ctx context.Context, v verdict, reason string) error,
+) (v verdict, tell bool, err error) {
+	if c != nil && c.from == fromPerson && op.underWay(u.now) {
+		return keep, false, ErrUnderWay // a worker took it while this waited for the locks
+	}
+	in := u.intents[Key{op.Tenant, op.Intent}]
+	if in == nil {
+		return keep, false, ErrNotFound.With("intent", op.Intent)
+	}
+	v, reason := keep, ""
+	switch {
+	case trouble != "":
+		if op.Attention != trouble && op.Open() {
+			err = s.raise(ctx, u, in, op, actor, trouble)
+		} else {
+			u.rest(op)
+		}
+		if err != nil {
+			return v, false, err
+		}
+	default:
+		if v, reason = judge(op, c); v == heal && !room(in, op) {
+			v, reason = mismatch, ReasonNoRoom
+		}
+	}
+	if also != nil {
+		if err := also(ctx, v, reason); err != nil {
+			return v, false, err
+		}
+	}
+	switch v {
+	case keep:
+		if trouble == "" && c.from != fromWebhook {
+			u.rest(op)
+		}
+	case advance, heal:
+		if s.owed(u, op, c) {
+			break
+		}
+		tell = true
+		err = s.apply(ctx, u, in, op, c, actor, v == heal)
+	case wait:
+		err = s.postpone(ctx, u, in, op, actor)
+	case inquire:
+		op.NextAt = u.now
+		u.save(op)
+		hyperlocal.AfterCommit(ctx, s.wake)
+	case mismatch:
+		err = s.contradict(ctx, u, in, op, c, actor, reason)
+	}
+	return v, tell, err
 }
 
 // apply gives the operation its new outcome and moves the amounts.
@@ -273,18 +289,27 @@ func (s *Service) post(u *unit, op *Operation, actor hyperlocal.Actor) {
 	}
 }
 
-// tell passes the fact to every owner, with its own share and totals.
-func (s *Service) tell(ctx context.Context, u *unit, op *Operation, actor hyperlocal.Actor) error {
-	byKind := make(map[string][]hyperlocal.PaymentFact)
-	for _, share := range op.Shares {
+// factsOf are the facts for every owner of an operation, each with its own share and totals.
+func (u *unit) factsOf(op *Operation, actor hyperlocal.Actor) ([]hyperlocal.PaymentFact, error) {
+	facts := make([]hyperlocal.PaymentFact, len(op.Shares))
+	for i, share := range op.Shares {
 		f, err := u.fact(op, share)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		f.Actor = actor
-		byKind[share.Owner.Kind] = append(byKind[share.Owner.Kind], f)
+		facts[i] = f
 	}
-	for _, kind := range kindsOf(op) {
+	return facts, nil
+}
+
+// tell passes facts to their owners, in one call per kind of owner.
+func (s *Service) tell(ctx context.Context, facts []hyperlocal.PaymentFact) error {
+	byKind := make(map[string][]hyperlocal.PaymentFact)
+	for i := range facts {
+		byKind[facts[i].Owner.Kind] = append(byKind[facts[i].Owner.Kind], facts[i])
+	}
+	for _, kind := range slices.Sorted(maps.Keys(byKind)) {
 		o, err := s.owner(kind)
 		if err != nil {
 			return err
@@ -296,32 +321,24 @@ func (s *Service) tell(ctx context.Context, u *unit, op *Operation, actor hyperl
 	return nil
 }
 
-func (s *Service) lockOwners(ctx context.Context, op *Operation) error {
-	for _, kind := range kindsOf(op) {
+// lockOwners locks the owners of operations, in one call per kind of owner.
+func (s *Service) lockOwners(ctx context.Context, ops []*Operation) error {
+	byKind := make(map[string][]hyperlocal.TenantRef)
+	for _, op := range ops {
+		for _, r := range op.tenantRefs() {
+			byKind[r.Ref.Kind] = append(byKind[r.Ref.Kind], r)
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(byKind)) {
 		o, err := s.owner(kind)
 		if err != nil {
 			return err
 		}
-		var refs []hyperlocal.TenantRef
-		for _, r := range op.tenantRefs() {
-			if r.Ref.Kind == kind {
-				refs = append(refs, r)
-			}
-		}
-		if err := o.LockOwners(ctx, sortedOwners(refs)...); err != nil {
+		if err := o.LockOwners(ctx, sortedOwners(byKind[kind])...); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func kindsOf(op *Operation) []string {
-	var kinds []string
-	for _, share := range op.Shares {
-		kinds = append(kinds, share.Owner.Kind)
-	}
-	slices.Sort(kinds)
-	return slices.Compact(kinds)
 }
 
 // postpone schedules the next lookup, or hands the operation over when none is left.

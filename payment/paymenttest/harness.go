@@ -21,6 +21,8 @@ type Harness struct {
 	// OpenBank makes a gateway that understands the sandbox's method tokens, by the clock.
 	// deliver takes its webhooks, signed for the tenant.
 	OpenBank func(t *testing.T, clock hyperlocal.Clock, deliver Deliver, without Without) Bank
+	// Intake, if set, is what services gather with.
+	Intake *payment.Intake
 	// Slow: every commit waits for a disk, so the longest case makes do with fewer rounds.
 	Slow bool
 }
@@ -73,6 +75,7 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"put off", putOffCases()},
 		{"webhook", webhookCases()},
 		{"faults", faultCases()},
+		{"intake", intakeCases()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.cases {
@@ -160,6 +163,7 @@ func open(t *testing.T, h Harness, opts ...option) *world {
 	w.books = &journal{seen: make(map[string]hyperlocal.Posting)}
 	cfg.Store, cfg.Tx, cfg.Outbox, cfg.Journal, cfg.Clock = h.Store, h.Tx, w.events, w.books, w.clock
 	cfg.Gateways = []payment.Gateway{w.bank.Gateway}
+	cfg.Intake = h.Intake
 	cfg.Hook = func(_ context.Context, name string) error {
 		w.mu.Lock()
 		f := w.crash
@@ -187,6 +191,7 @@ func (w *world) again() *payment.Service {
 	pay, err := payment.New(payment.Config{
 		Store: w.h.Store, Tx: w.h.Tx, Outbox: w.events, Journal: w.books, Clock: w.clock,
 		Gateways: []payment.Gateway{w.bank.Gateway}, Policy: payment.Policy{Timeout: 10 * time.Second, Lease: time.Minute, Parallel: 4},
+		Intake: w.h.Intake,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -64,6 +65,18 @@ func Wire(db *Database, w Wiring) (*Services, error) {
 	var s Services
 	var err error
 
+	// What shoppers and merchants ask for at the same moment is committed together.
+	var gather struct {
+		orders   *order.Intake
+		stock    *inventory.Intake
+		payments *payment.Intake
+		ledger   *ledger.Intake
+	}
+	if w.Intake {
+		gather.orders, gather.stock = &order.Intake{}, &inventory.Intake{}
+		gather.payments, gather.ledger = &payment.Intake{}, &ledger.Intake{}
+	}
+
 	// Events leave through the outbox of the database and come back through handlers.
 	transport := eventbus.GoChannel(eventbus.GoChannelConfig{})
 	if s.Bus, err = eventbus.New(eventbus.Config{
@@ -77,7 +90,7 @@ func Wire(db *Database, w Wiring) (*Services, error) {
 	outbox := s.Bus.Outbox(db.Outbox)
 
 	// The books and what is sold.
-	if s.Ledger, err = ledger.New(ledger.Config{Store: db.Ledger, Tx: db, Clock: w.Clock, IDs: ids}); err != nil {
+	if s.Ledger, err = ledger.New(ledger.Config{Store: db.Ledger, Tx: db, Clock: w.Clock, IDs: ids, Intake: gather.ledger}); err != nil {
 		return nil, err
 	}
 	if s.Catalog, err = catalog.New(catalog.Config{
@@ -87,6 +100,7 @@ func Wire(db *Database, w Wiring) (*Services, error) {
 	}
 	if s.Stock, err = inventory.New(inventory.Config{
 		Store: db.Stock, Tx: db, Outbox: outbox, Idempotency: db.Idempotency, Clock: w.Clock, IDs: ids,
+		Intake: gather.stock,
 	}); err != nil {
 		return nil, err
 	}
@@ -108,21 +122,16 @@ func Wire(db *Database, w Wiring) (*Services, error) {
 	if s.Payments, err = payment.New(payment.Config{
 		Store: db.Payments, Tx: db, Outbox: outbox, Journal: s.Ledger, Gateways: []payment.Gateway{s.Sandbox},
 		Policy: payment.Policy{Timeout: w.GatewayTimeout, Lease: 2 * w.GatewayTimeout},
-		Clock:  w.Clock, IDs: ids, Hook: failpoint.Hit, Wake: func() { w.Wake("payments") },
+		Clock:  w.Clock, IDs: ids, Hook: failpoint.Hit, Wake: func() { w.Wake("payments") }, Intake: gather.payments,
 	}); err != nil {
 		return nil, err
 	}
 
-	// What shoppers and merchants ask for at the same moment is committed together.
-	var intake *order.Intake
-	if w.Intake {
-		intake = &order.Intake{}
-	}
 	// An order commits with its stock, its points, its money and its events.
 	if s.Orders, err = order.New(order.Config{
 		Store: db.Orders, Tx: db, Outbox: outbox, Idempotency: db.Idempotency,
 		Stock: s.Stock, Participants: []hyperlocal.Participant{s.Loyalty.Participant()},
-		Payments: s.Payments, Journal: s.Ledger, Offers: s.Catalog, Intake: intake,
+		Payments: s.Payments, Journal: s.Ledger, Offers: s.Catalog, Intake: gather.orders,
 		Clock: w.Clock, IDs: ids, Policy: w.Policy, Hook: failpoint.Hit, Wake: func() { w.Wake("orders") },
 	}); err != nil {
 		return nil, err
@@ -136,7 +145,9 @@ func Wire(db *Database, w Wiring) (*Services, error) {
 }
 
 // Drain answers the calls that are inside the services, which take no more.
-func (s *Services) Drain(ctx context.Context) error { return s.Orders.Close(ctx) }
+func (s *Services) Drain(ctx context.Context) error {
+	return errors.Join(s.Orders.Close(ctx), s.Payments.Close(ctx), s.Stock.Close(ctx), s.Ledger.Close(ctx))
+}
 
 // Close closes what the services opened. Call it after the bus has stopped.
 func (s *Services) Close() error { return s.transport.Close() }
