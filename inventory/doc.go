@@ -34,6 +34,11 @@
 // only when the order says so. A placement that names a cart in its Spend (see [SpendHold])
 // takes the cart's hold over in the same transaction.
 //
+// # A crowd
+//
+// With Config.Intake the holds of carts that come together are committed together, and what
+// was just seen to have run out is refused without a lock: see [Intake].
+//
 // # The smallest program
 //
 //	db := memstore.New()

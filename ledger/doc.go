@@ -37,6 +37,9 @@
 // the transaction, checked, and updated once per batch. A caller that locks more rows
 // afterwards takes these locks first with [Service.LockAccounts] and posts later.
 //
+// With Config.Intake, single postings of concurrent callers are committed together: see
+// [Intake].
+//
 // # What it never does
 //
 // It knows no business rule: which accounts a fact touches is up to the context that owns the

@@ -15,6 +15,14 @@
 // Everything works in batches, and one is a batch of length one: [Service.PlaceMany] and
 // [Service.Do] answer per item, and a refused item never fails its neighbours.
 //
+// # Many callers at once
+//
+// With Config.Intake, the single calls of concurrent callers (Place, a command, Pay) are
+// gathered and committed together: see [Intake]. A caller who is alone does not wait, one who
+// leaves half-way asks again under the same key, and one inside a transaction of its own is
+// not gathered. Call [Service.Close] after the last caller has gone and before the database
+// is closed. Other processes may work on the same database, with an intake or without.
+//
 // # Three facts, three tables
 //
 // Where the order stands in its fulfilment ([State]), what is known about its money

@@ -22,8 +22,8 @@ import (
 // too many gets [hyperlocal.ErrOverloaded].
 //
 // When a [Refuser] has just seen that an item has run out, those who come behind are refused
-// without locking its stock, and, where neither a key nor an external reference has to be
-// looked up, without a transaction.
+// without a transaction; those with a key, which has to be looked up first, without locking
+// the stock. Those with an external reference always ask the stock.
 //
 // [Refuser]: https://pkg.go.dev/github.com/hyperlocal-sdk/hyperlocal#Refuser
 type Intake struct {

@@ -267,7 +267,7 @@ func (b *placement) decide(ctx context.Context) ([]hyperlocal.Decision, error) {
 		if p.err = b.s.able(&ask); p.err != nil {
 			continue
 		}
-		if b.gathered {
+		if b.gathered && p.command.External.IsZero() { // a twin under way elsewhere could have one
 			if p.err = b.s.refused(&ask); p.err != nil {
 				continue
 			}

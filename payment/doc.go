@@ -44,6 +44,9 @@
 // Locks are taken in the order owners, intents; then whatever the owner needs. A caller of
 // Begin that also locks stock or accounts calls Begin first.
 //
+// With Config.Intake, what gateways answer to concurrent callers is recorded together: see
+// [Intake].
+//
 // It never opens a connection itself, never talks to a gateway inside a transaction, never
 // sees a card number, and never passes text of people on to a gateway.
 package payment
