@@ -141,7 +141,7 @@ func (in *intake) commitPlacements(ctx context.Context, calls []*placing) ([]Pla
 // doOne is Do of one prepared command through the intake.
 func (in *intake) doOne(ctx context.Context, d *doing) ([]CommandResult, error) {
 	if d.err != nil {
-		return []CommandResult{{Err: d.err}}, nil
+		return []CommandResult{{Err: d.err}}, nil //nolint:nilerr // a refusal is an answer
 	}
 	d.cause, _ = hyperlocal.CauseFrom(ctx)
 	done, err := in.do.Do(ctx, d)

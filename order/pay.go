@@ -175,7 +175,7 @@ func (w *work) pay(ctx context.Context, p *paying) error {
 	ch, err := w.find(c.Tenant, c.Order, hyperlocal.Ref{}, c.Customer)
 	if err != nil {
 		p.err = err
-		return nil
+		return nil //nolint:nilerr // a refusal is an answer
 	}
 	p.change, ch.cause = ch, p.cause
 	who := doer{kind: c.Actor.Kind, actor: c.Actor, at: c.At}

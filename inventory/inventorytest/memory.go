@@ -3,7 +3,7 @@ package inventorytest
 import (
 	"context"
 	"errors"
-	"reflect"
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -50,7 +50,7 @@ var memoryCases = []testCase{
 		for _, n := range []int64{3, 4, 100} {
 			p := place("o3", pieces(apple, shop, n-1), pieces(apple, shop, 1))
 			got, want := f.refuse(p), f.place(p)[0]
-			if !errors.Is(want, inventory.ErrInsufficient) || !reflect.DeepEqual(got, want) {
+			if !errors.Is(want, inventory.ErrInsufficient) || fmt.Sprint(got) != fmt.Sprint(want) {
 				f.Errorf("%d: memory says %v, the database %v", n, got, want)
 			}
 		}
