@@ -106,10 +106,14 @@ type Gather[C, R any] struct {
 	target    int                // for so much of it
 	closed    bool
 
-	enough chan struct{} // the target is met, or there is no more to wait for
-	idle   chan struct{} // closed when closed and nothing is inside any more
-	calls  sync.Pool
-	spare  []*gatherQueue[C, R] // emptied queues, to be used again
+	enough  chan struct{}              // the target is met, or there is no more to wait for
+	idle    chan struct{}              // closed when closed and nothing is inside any more
+	touches func(C, []uint64) []uint64 // see KeepApart; nil: batches never meet
+	busy    map[uint64]int             // what the batches under way touch, and how often
+	passed  map[uint64]struct{}        // what calls touch that were passed over while a batch is taken
+
+	calls sync.Pool
+	spare []*gatherQueue[C, R] // emptied queues, to be used again
 }
 
 // NewGather returns a Gather that hands batches of 1 to GatherConfig.Batch calls to commit,
@@ -138,6 +142,15 @@ func NewGather[C, R any](config GatherConfig, tenantOf func(C) TenantID,
 	}, nil
 }
 
+// KeepApart has calls that touch the same things never be in two batches at once, where one
+// would only wait for the other's locks: they go together, or one batch after the other.
+// touches appends to its slice what a call touches, as numbers: a hash will do, since two
+// things with one number only wait for each other without need. Calls that touch one thing are
+// taken in the order in which they came. Call it before the first Do.
+func (g *Gather[C, R]) KeepApart(touches func(call C, to []uint64) []uint64) {
+	g.touches, g.busy, g.passed = touches, make(map[uint64]int), make(map[uint64]struct{})
+}
+
 // gatherCall is one call on its way. Its fields belong to the mutex until it is admitted,
 // then to its committer, and after done to its caller.
 type gatherCall[C, R any] struct {
@@ -145,6 +158,7 @@ type gatherCall[C, R any] struct {
 	result     R
 	err        error
 	done       chan struct{}
+	touched    []uint64
 	queue      *gatherQueue[C, R] // nil once it is admitted
 	prev, next *gatherCall[C, R]
 }
@@ -154,6 +168,7 @@ type gatherQueue[C, R any] struct {
 	tenant      TenantID
 	first, last *gatherCall[C, R]
 	prev, next  *gatherQueue[C, R]
+	from        *gatherCall[C, R] // the first that was not passed over while a batch is taken
 }
 
 // Do commits one call together with whatever else there is, and returns its result. What the
@@ -192,14 +207,16 @@ func (g *Gather[C, R]) Do(ctx context.Context, call C) (R, error) {
 }
 
 func (g *Gather[C, R]) recycle(w *gatherCall[C, R]) {
-	done := w.done
-	*w = gatherCall[C, R]{done: done}
+	*w = gatherCall[C, R]{done: w.done, touched: w.touched[:0]}
 	g.calls.Put(w)
 }
 
 // enter queues a call and sees to it that somebody comes for it.
 func (g *Gather[C, R]) enter(w *gatherCall[C, R]) error {
 	tenant := g.tenantOf(w.call)
+	if g.touches != nil {
+		w.touched = g.touches(w.call, w.touched[:0])
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
@@ -217,7 +234,9 @@ func (g *Gather[C, R]) enter(w *gatherCall[C, R]) error {
 		}
 		return nil
 	}
-	g.hire()
+	if !g.contended(w) { // else whoever is in its way comes for it
+		g.hire()
+	}
 	return nil
 }
 
@@ -285,11 +304,15 @@ func (g *Gather[C, R]) work() {
 	}()
 	var batch []*gatherCall[C, R]
 	var calls []C
+	var touched []uint64
+	defer func() { g.release(touched) }() // before the place is left
 	for {
-		if batch = g.admit(batch[:0]); len(batch) == 0 {
+		if batch, touched = g.admit(batch[:0], touched[:0]); len(batch) == 0 {
 			return
 		}
 		calls = g.commitAll(batch, calls)
+		g.release(touched)
+		touched = touched[:0]
 		clear(batch)
 		clear(calls[:cap(calls)])
 	}
@@ -372,18 +395,122 @@ func (g *Gather[C, R]) answer(calls []*gatherCall[C, R]) {
 
 // admit waits for company where that is worth it, and takes a batch out of the queues; none
 // if nothing waits, or somebody else is about to take it.
-func (g *Gather[C, R]) admit(batch []*gatherCall[C, R]) []*gatherCall[C, R] {
+//
+//nolint:gocritic // both slices are the committer's own, to be used again
+func (g *Gather[C, R]) admit(batch []*gatherCall[C, R], touched []uint64) ([]*gatherCall[C, R], []uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.waiting == 0 || g.gathering {
-		return batch
+		return batch, touched
 	}
 	if target := min(g.crowd/g.config.Committers, g.config.Batch); g.waiting < target && !g.closed {
 		g.company(target)
 	}
-	batch = g.take(batch)
-	g.hire() // for the rest
-	return batch
+	if g.touches == nil {
+		batch = g.take(batch)
+		g.hire() // for the rest
+		return batch, touched
+	}
+	all := false
+	batch, all = g.takeApart(batch)
+	for _, w := range batch {
+		touched = append(touched, w.touched...)
+	}
+	for _, t := range touched {
+		g.busy[t]++
+	}
+	if all {
+		g.hire()
+	}
+	return batch, touched
+}
+
+// contended tells whether a call touches what a batch under way does.
+func (g *Gather[C, R]) contended(w *gatherCall[C, R]) bool {
+	for _, t := range w.touched {
+		if g.busy[t] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// passedOver tells whether a call touches what one before it does that has to wait.
+func (g *Gather[C, R]) passedOver(w *gatherCall[C, R]) bool {
+	for _, t := range w.touched {
+		if _, ok := g.passed[t]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// release lets go of what a batch touched, and sees to those who waited for it.
+func (g *Gather[C, R]) release(touched []uint64) {
+	if len(touched) == 0 {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, t := range touched {
+		if g.busy[t]--; g.busy[t] == 0 {
+			delete(g.busy, t)
+		}
+	}
+	g.hire()
+}
+
+// maxPassed bounds the calls that are passed over while one batch is taken.
+const maxPassed = 4096
+
+// takeApart is take with calls passed over that have to wait for a batch under way, or for one
+// before them. all tells that every call was looked at that does not fit, so that those who
+// still wait are not worth a committer.
+func (g *Gather[C, R]) takeApart(batch []*gatherCall[C, R]) (taken []*gatherCall[C, R], more bool) {
+	if g.turn == nil {
+		return batch, false
+	}
+	clear(g.passed)
+	queues := 0
+	for q := g.turn; queues == 0 || q != g.turn; q = q.next {
+		q.from = q.first
+		queues++
+	}
+	passed := 0
+	var only *gatherQueue[C, R] // with OneTenant, once there is a call
+	for open := queues; open > 0 && len(batch) < g.config.Batch && passed < maxPassed; {
+		q := only
+		if q == nil {
+			q = g.turn
+			g.turn = q.next
+		}
+		w := q.from
+		for w != nil && (g.contended(w) || g.passedOver(w)) {
+			for _, t := range w.touched {
+				g.passed[t] = struct{}{}
+			}
+			passed++
+			w = w.next
+		}
+		if w != nil {
+			batch = append(batch, w)
+			next := w.next
+			g.remove(w)
+			w = next
+			if g.config.OneTenant {
+				only = q
+			}
+		} else if q.from == nil {
+			continue // nothing was left to look at before
+		}
+		if q.from = w; w == nil {
+			open--
+			if only != nil {
+				break
+			}
+		}
+	}
+	return batch, g.waiting > passed
 }
 
 // company lets the mutex go until enough calls wait, or the time is over.

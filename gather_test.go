@@ -429,3 +429,82 @@ func BenchmarkGather(b *testing.B) {
 		}
 	})
 }
+
+func TestGatherKeepsApart(t *testing.T) {
+	t.Parallel()
+	for _, oneTenant := range []bool{false, true} {
+		var mu sync.Mutex
+		busy := make(map[uint64]bool)
+		last := make(map[uint64]int) // the last call that was committed on each thing
+		together, met := 0, 0
+		type call struct {
+			tenant TenantID
+			things []uint64
+			n      int
+		}
+		g, err := NewGather(GatherConfig{Batch: 16, Committers: 4, OneTenant: oneTenant},
+			func(c call) TenantID { return c.tenant },
+			func(_ context.Context, calls []call) ([]int, error) {
+				mine := make(map[uint64]bool)
+				mu.Lock()
+				for _, c := range calls {
+					if oneTenant && c.tenant != calls[0].tenant {
+						t.Error("tenants share a batch")
+					}
+					for _, thing := range c.things {
+						if busy[thing] {
+							met++
+						}
+						if mine[thing] {
+							together++
+						}
+						mine[thing] = true
+						if thing >= 1000 && c.n < last[thing] {
+							t.Errorf("call %d on %d came after call %d", c.n, thing, last[thing])
+						}
+						last[thing] = c.n
+					}
+				}
+				for thing := range mine {
+					busy[thing] = true
+				}
+				mu.Unlock()
+				time.Sleep(100 * time.Microsecond)
+				mu.Lock()
+				defer mu.Unlock()
+				for thing := range mine {
+					delete(busy, thing)
+				}
+				return make([]int, len(calls)), nil
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.KeepApart(func(c call, to []uint64) []uint64 { return append(to, c.things...) })
+		var all sync.WaitGroup
+		for i := range 60 {
+			all.Go(func() {
+				for n := range 50 {
+					tenant := []TenantID{"north", "south"}[i%2]
+					c := call{tenant: tenant, n: n, things: []uint64{uint64(1 + (i+n)%7), uint64(10 + i)}}
+					if i < 2 { // always the same thing, by one caller: in order
+						c.things = []uint64{0, uint64(1000 + i)}
+					}
+					if _, err := g.Do(t.Context(), c); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		if met > 0 {
+			t.Errorf("%d times a thing was in two batches at once", met)
+		}
+		if together == 0 {
+			t.Error("no two calls on one thing went together")
+		}
+		if err := g.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
