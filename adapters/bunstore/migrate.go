@@ -211,7 +211,7 @@ func (s *Store) step(ctx context.Context, all []Migration) (more bool, err error
 			return err
 		}
 		s.sent(st.text)
-		_, err = on.conn.ExecContext(ctx, st.text, args...)
+		_, err = on.conn.ExecContext(ctx, st.text, st.values(args, nil, s.dialect)...)
 		return s.classify(err)
 	}
 	if s.dialect == Postgres {

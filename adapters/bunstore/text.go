@@ -17,6 +17,7 @@ import (
 //	{for update of o}   a locking clause; left out on SQLite, which has one writer anyway
 //	{pg ...}            text for PostgreSQL only
 //	{sqlite ...}        text for SQLite only
+//	{k.name}            a column of the relation's one row (see sqlite_text.go)
 //
 // Write INSERT INTO t (...) SELECT ... FROM {k} k WHERE true ON CONFLICT ...: without the
 // WHERE, SQLite takes ON for a join condition.
@@ -30,6 +31,7 @@ type statement struct {
 	modifies bool     // it is not a plain SELECT
 	append   bool     // an INSERT that treats each row on its own: rows may be sent together, or one by one
 	exact    bool     // append, and one row is inserted for each row given
+	single   bool     // for SQLite: the parameters are the columns of a relation of one row
 
 	wires [2][formArrays + 1]atomic.Pointer[wire] // see Store.wire
 }
@@ -100,6 +102,10 @@ func (st *statement) at(b *strings.Builder, base int) {
 }
 
 func translate(text string, r *rel, args int, d Dialect, schema string, f form) (*statement, error) {
+	alone := false
+	if d == SQLite && f == 1 {
+		text, alone = single(text, r)
+	}
 	t := &translator{text: text, r: r, args: args, d: d, form: f, q: qualifier{schema: schema}, st: &statement{}}
 	for t.i < len(text) && t.err == nil {
 		t.step(next(text, t.i))
@@ -113,6 +119,7 @@ func translate(text string, r *rel, args int, d Dialect, schema string, f form) 
 	st.modifies = !isRead(t.words)
 	st.append = isAppend(t.words)
 	st.exact = st.append && !slices.Contains(t.words, "WHERE") && !slices.Contains(t.words, "CONFLICT")
+	st.single = alone
 	var b strings.Builder
 	if d == Postgres {
 		st.at(&b, 0)
@@ -120,8 +127,7 @@ func translate(text string, r *rel, args int, d Dialect, schema string, f form) 
 		for i, part := range st.parts {
 			b.WriteString(part)
 			if i < len(st.params) {
-				b.WriteByte('?')
-				b.WriteString(strconv.Itoa(st.params[i]))
+				b.WriteByte('?') // see arrange
 			}
 		}
 	}
@@ -196,6 +202,12 @@ func (t *translator) marker() {
 	}
 	inside := rest[:end]
 	word, _, _ := strings.Cut(inside, " ")
+	if name, ok := strings.CutPrefix(word, "k."); ok {
+		t.column(name)
+		t.q.other(word)
+		t.i += end + 1
+		return
+	}
 	switch word {
 	case "k":
 		if t.r == nil || len(t.r.cols) == 0 {
@@ -218,6 +230,36 @@ func (t *translator) marker() {
 	}
 	t.q.other(word)
 	t.i += end + 1
+}
+
+// column puts a parameter for a column of the relation's one row.
+func (t *translator) column(name string) {
+	if t.r != nil {
+		for i, c := range t.r.cols {
+			if c.name == name {
+				t.param(t.args + i + 1)
+				return
+			}
+		}
+	}
+	t.failf("there is no column %s", name)
+}
+
+// arrange puts arguments into the order of the parameters of a statement for SQLite. Those
+// carry no numbers, because the driver looks for a numbered one among all arguments.
+func (st *statement) arrange(args []any) []any {
+	inOrder := len(st.params) == len(args)
+	for i := 0; inOrder && i < len(args); i++ {
+		inOrder = st.params[i] == i+1
+	}
+	if inOrder {
+		return args
+	}
+	out := make([]any, len(st.params))
+	for i, p := range st.params {
+		out[i] = args[p-1]
+	}
+	return out
 }
 
 // isRead reports whether the words are those of a statement that changes nothing.

@@ -1,6 +1,7 @@
 package bunstore
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ func TestTranslate(t *testing.T) {
 	}{
 		{
 			"plain arguments and a schema", "SELECT a FROM hc_x WHERE b = $2 AND c = $1 AND d = $2", nil, 2,
-			`SELECT a FROM "shop".hc_x WHERE b = $2 AND c = $1 AND d = $2`, "SELECT a FROM hc_x WHERE b = ?2 AND c = ?1 AND d = ?2",
+			`SELECT a FROM "shop".hc_x WHERE b = $2 AND c = $1 AND d = $2`, "SELECT a FROM hc_x WHERE b = ? AND c = ? AND d = ?",
 		},
 		{
 			"aliases and columns are no tables",
@@ -32,13 +33,49 @@ func TestTranslate(t *testing.T) {
 			"one row", "INSERT INTO hc_x (a) SELECT k.tenant FROM {k} k WHERE k.n > $1", one, 1,
 			`INSERT INTO "shop".hc_x (a) SELECT k.tenant FROM (SELECT "tenant" AS "tenant",NULLIF("note",'') AS "note","n" AS "n" ` +
 				`FROM unnest($2::text[],$3::text[],$4::bigint[]) AS u("tenant","note","n")) k WHERE k.n > $1`,
-			`INSERT INTO hc_x (a) SELECT k.tenant FROM (SELECT ?2 AS "tenant",?3 AS "note",?4 AS "n") k WHERE k.n > ?1`,
+			`INSERT INTO hc_x (a) SELECT k.tenant FROM (SELECT ? AS "tenant",? AS "note",? AS "n") k WHERE k.n > ?`,
+		},
+		{
+			"a row alone is inserted as values", "INSERT INTO hc_x (a, b) SELECT k.tenant, n + k.n FROM {k} k WHERE true\nON CONFLICT (a) DO UPDATE SET b = k.n", one, 1,
+			`INSERT INTO "shop".hc_x (a, b) SELECT k.tenant, n + k.n FROM (SELECT "tenant" AS "tenant",NULLIF("note",'') AS "note","n" AS "n" ` +
+				`FROM unnest($2::text[],$3::text[],$4::bigint[]) AS u("tenant","note","n")) k WHERE true` + "\nON CONFLICT (a) DO UPDATE SET b = k.n",
+			"INSERT INTO hc_x (a, b) VALUES (?, ? + ?)\nON CONFLICT (a) DO UPDATE SET b = ?",
+		},
+		{
+			"a row alone is updated by its key", "UPDATE hc_x AS x SET n = {pg CAST(k.n AS int)}{sqlite k.n} FROM {k} k WHERE x.k.tenant = k.tenant AND n = $1", one, 1,
+			`UPDATE "shop".hc_x AS x SET n = CAST(k.n AS int) FROM (SELECT "tenant" AS "tenant",NULLIF("note",'') AS "note","n" AS "n" ` +
+				`FROM unnest($2::text[],$3::text[],$4::bigint[]) AS u("tenant","note","n")) k WHERE x.k.tenant = k.tenant AND n = $1`,
+			"UPDATE hc_x AS x SET n = ? WHERE x.k.tenant = ? AND n = ?",
+		},
+		{
+			"a row alone is deleted by its key", "DELETE FROM hc_x WHERE (tenant, n) IN (SELECT tenant, k.n FROM {k} k) AND n > 1", one, 0,
+			`DELETE FROM "shop".hc_x WHERE (tenant, n) IN (SELECT tenant, k.n FROM (SELECT "tenant" AS "tenant",NULLIF("note",'') AS "note","n" AS "n" ` +
+				`FROM unnest($1::text[],$2::text[],$3::bigint[]) AS u("tenant","note","n")) k) AND n > 1`,
+			"DELETE FROM hc_x WHERE (tenant, n) = (?, ?) AND n > 1",
+		},
+		{
+			"a row alone is read by its key", "SELECT o.a, k.note FROM {k} k CROSS JOIN hc_x AS o WHERE o.n = k.n {for update of o}", one, 0,
+			`SELECT o.a, k.note FROM (SELECT "tenant" AS "tenant",NULLIF("note",'') AS "note","n" AS "n" ` +
+				`FROM unnest($1::text[],$2::text[],$3::bigint[]) AS u("tenant","note","n")) k CROSS JOIN "shop".hc_x AS o WHERE o.n = k.n for update of o`,
+			"SELECT o.a, ? FROM hc_x AS o WHERE o.n = ? ",
+		},
+		{
+			"a row alone that is joined", "SELECT o.a FROM hc_x AS o\nJOIN {k} k ON o.n = k.n ORDER BY o.a", one, 0,
+			`SELECT o.a FROM "shop".hc_x AS o` + "\n" + `JOIN (SELECT "tenant" AS "tenant",NULLIF("note",'') AS "note","n" AS "n" ` +
+				`FROM unnest($1::text[],$2::text[],$3::bigint[]) AS u("tenant","note","n")) k ON o.n = k.n ORDER BY o.a`,
+			"SELECT o.a FROM hc_x AS o WHERE o.n = ? ORDER BY o.a",
+		},
+		{
+			"a row alone that is one of several joined", "SELECT o.a FROM hc_x AS o JOIN {k} k ON o.n = k.n LEFT JOIN hc_y y ON y.a = o.a", one, 0,
+			`SELECT o.a FROM "shop".hc_x AS o JOIN (SELECT "tenant" AS "tenant",NULLIF("note",'') AS "note","n" AS "n" ` +
+				`FROM unnest($1::text[],$2::text[],$3::bigint[]) AS u("tenant","note","n")) k ON o.n = k.n LEFT JOIN "shop".hc_y y ON y.a = o.a`,
+			`SELECT o.a FROM hc_x AS o JOIN (SELECT ? AS "tenant",? AS "note",? AS "n") k ON o.n = k.n LEFT JOIN hc_y y ON y.a = o.a`,
 		},
 		{
 			"many rows", "SELECT k.id FROM {k} k", two, 0,
 			`SELECT k.id FROM (SELECT "id"::uuid AS "id",NULLIF("at",'0001-01-01 00:00:00+00'::timestamptz) AS "at","raw" AS "raw" ` +
 				`FROM unnest($1::text[],$2::timestamptz[],$3::bytea[]) AS u("id","at","raw")) k`,
-			`SELECT k.id FROM (SELECT json_extract(j.value,'$[0]') AS "id",json_extract(j.value,'$[1]') AS "at",unhex(json_extract(j.value,'$[2]')) AS "raw" FROM jsonb_each(?1) AS j) k`,
+			`SELECT k.id FROM (SELECT json_extract(j.value,'$[0]') AS "id",json_extract(j.value,'$[1]') AS "at",unhex(json_extract(j.value,'$[2]')) AS "raw" FROM jsonb_each(?) AS j) k`,
 		},
 		{
 			"locks", "SELECT 1 FROM hc_x o {for update of o skip locked}", nil, 0,
@@ -46,7 +83,7 @@ func TestTranslate(t *testing.T) {
 		},
 		{
 			"blocks", "SELECT {pg a->>'x', $1::text}{sqlite json_extract(a,'$.x'), $1} FROM hc_x", nil, 1,
-			`SELECT a->>'x', $1::text FROM "shop".hc_x`, "SELECT json_extract(a,'$.x'), ?1 FROM hc_x",
+			`SELECT a->>'x', $1::text FROM "shop".hc_x`, "SELECT json_extract(a,'$.x'), ? FROM hc_x",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -65,6 +102,21 @@ func TestTranslate(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestArrange(t *testing.T) {
+	t.Parallel()
+	r := newRel(1).text("a", []string{"x"}).int("b", []int64{7})
+	st, err := translate("UPDATE hc_x AS x SET b = k.b FROM {k} k WHERE x.a = k.a AND x.b < k.b AND x.c = $2 AND x.d = $1", r, 2, SQLite, "", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := st.values([]any{"one", "two"}, r, SQLite), []any{int64(7), "x", int64(7), "two", "one"}; !slices.Equal(got, want) {
+		t.Errorf("got %v for %s", got, st.text)
+	}
+	if _, err := translate("SELECT {k.c}", r, 0, SQLite, "", 1); hyperlocal.ReasonOf(err) != "store/text" {
+		t.Errorf("a column that is not there: %v", err)
 	}
 }
 
