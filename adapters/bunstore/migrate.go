@@ -211,7 +211,7 @@ func (s *Store) step(ctx context.Context, all []Migration) (more bool, err error
 			return err
 		}
 		s.sent(st.text)
-		_, err = on.conn.ExecContext(ctx, st.text, st.values(args, nil, s.dialect)...)
+		_, err = on.raw().ExecContext(ctx, st.text, st.values(args, nil, s.dialect)...)
 		return s.classify(err)
 	}
 	if s.dialect == Postgres {
@@ -242,7 +242,7 @@ func (s *Store) step(ctx context.Context, all []Migration) (more bool, err error
 }
 
 // lockSchema makes migrating processes take turns, for as long as the transaction lasts.
-func (s *Store) lockSchema(ctx context.Context, run func(string, ...any) error, on *ownSession) error {
+func (s *Store) lockSchema(ctx context.Context, run func(string, ...any) error, on session) error {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte("hyperlocal/migrate/" + s.schema))
 	steps := []string{
@@ -258,7 +258,7 @@ func (s *Store) lockSchema(ctx context.Context, run func(string, ...any) error, 
 	}
 	// CREATE SCHEMA IF NOT EXISTS would demand the right to create even where it exists.
 	var exists bool
-	err := on.conn.QueryRowContext(ctx, "SELECT to_regnamespace($1) IS NOT NULL", s.schema).Scan(&exists)
+	err := on.raw().QueryRowContext(ctx, "SELECT to_regnamespace($1) IS NOT NULL", s.schema).Scan(&exists)
 	if err != nil || exists {
 		return s.classify(err)
 	}
@@ -267,12 +267,12 @@ func (s *Store) lockSchema(ctx context.Context, run func(string, ...any) error, 
 
 // pending compares the journal with what this program knows, and returns the first
 // migration to apply.
-func (s *Store) pending(ctx context.Context, on *ownSession, all []Migration) (m Migration, found bool, err error) {
+func (s *Store) pending(ctx context.Context, on session, all []Migration) (m Migration, found bool, err error) {
 	st, err := translate(journalRead, nil, 0, s.dialect, s.schema, formWhole)
 	if err != nil {
 		return m, false, err
 	}
-	rows, err := on.conn.QueryContext(ctx, st.text)
+	rows, err := on.raw().QueryContext(ctx, st.text)
 	if err != nil {
 		return m, false, s.classify(err)
 	}
@@ -304,11 +304,11 @@ func (s *Store) pending(ctx context.Context, on *ownSession, all []Migration) (m
 }
 
 // apply runs the statements of one migration. The failpoint migrate.mid is passed after each.
-func (s *Store) apply(ctx context.Context, on *ownSession, m Migration) error {
+func (s *Store) apply(ctx context.Context, on session, m Migration) error {
 	for i, text := range split(m.text) {
 		text = qualify(text, s.schema)
 		s.sent(text)
-		if _, err := on.conn.ExecContext(ctx, text); err != nil {
+		if _, err := on.raw().ExecContext(ctx, text); err != nil {
 			return fmt.Errorf("migration %s, statement %d: %w", m.Name, i+1, s.classify(err))
 		}
 		if err := failpoint.Hit(ctx, "migrate.mid"); err != nil {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,48 +24,12 @@ var errCommitUnknown = hyperlocal.NewError(hyperlocal.CodeUnknownOutcome, "store
 type ownSession struct {
 	s      *Store
 	conn   *sql.Conn
-	stmts  map[string]*sql.Stmt // prepared on conn; nil where the driver caches itself
 	broken bool
 	leave  func()
 
 	pgx *pgx.Conn // what is below conn, once asked for; see native
 	// pending says that BEGIN is still to be sent.
 	pending bool
-}
-
-// pinned is the writing connection of a SQLite file. It is used by whoever has the gate's turn.
-type pinned struct {
-	mu    sync.Mutex
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
-}
-
-func (p *pinned) get(ctx context.Context, db *sql.DB) (*sql.Conn, map[string]*sql.Stmt, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.conn == nil {
-		conn, err := db.Conn(ctx)
-		if err != nil {
-			return nil, nil, err
-		}
-		p.conn, p.stmts = conn, make(map[string]*sql.Stmt)
-	}
-	return p.conn, p.stmts, nil
-}
-
-// drop closes the connection, its statements first: database/sql does not track those of a
-// single connection, and closing one later would touch freed memory.
-func (p *pinned) drop() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.conn == nil {
-		return
-	}
-	for _, st := range p.stmts {
-		_ = st.Close()
-	}
-	discard(p.conn, true)
-	p.conn, p.stmts = nil, nil
 }
 
 // discard gives a connection back to its pool, or closes it if it is not to be used again.
@@ -78,7 +41,7 @@ func discard(conn *sql.Conn, broken bool) {
 }
 
 // begin opens a transaction on a connection of the store's own.
-func (s *Store) begin(ctx context.Context) (*ownSession, error) {
+func (s *Store) begin(ctx context.Context) (session, error) { //nolint:ireturn // a SQLite file has its own
 	if s.dialect == SQLite {
 		return s.beginSQLite(ctx)
 	}
@@ -104,30 +67,38 @@ func (s *Store) begin(ctx context.Context) (*ownSession, error) {
 	}
 }
 
-func (s *Store) beginSQLite(ctx context.Context) (*ownSession, error) {
+// beginSQLite waits for the gate's turn and opens a transaction.
+func (s *Store) beginSQLite(ctx context.Context) (session, error) { //nolint:ireturn // as begin
 	if err := s.gate.enter(ctx); err != nil {
 		return nil, err
 	}
-	o := &ownSession{s: s, leave: s.gate.exit}
-	var err error
 	if s.writer != nil {
-		o.conn, o.stmts, err = s.pinned.get(ctx, s.writer)
-	} else {
-		o.conn, err = s.pool.Conn(ctx)
+		o, err := s.beginFile(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return o, nil
 	}
+	conn, err := s.pool.Conn(ctx)
 	if err != nil {
 		s.gate.exit()
 		return nil, s.classify(err)
 	}
+	o := &ownSession{s: s, conn: conn, leave: s.gate.exit}
 	if err := o.control(ctx, "BEGIN IMMEDIATE"); err != nil {
 		o.broken = !isBusy(err)
 		o.release()
-		if !o.broken { // another process has had the file for the whole busy_timeout
-			return nil, errBusy.WithCause(err)
-		}
-		return nil, s.classify(err)
+		return nil, s.notBegun(err, o.broken)
 	}
 	return o, nil
+}
+
+// notBegun tells why SQLite refused to begin.
+func (s *Store) notBegun(err error, broken bool) error {
+	if !broken { // another process has had the file for the whole busy_timeout
+		return errBusy.WithCause(err)
+	}
+	return s.classify(err)
 }
 
 // sent reports a statement to the hook.
@@ -156,16 +127,7 @@ func (o *ownSession) again(ctx context.Context, text string, args []any) (int64,
 	if err := o.start(ctx); err != nil {
 		return 0, err
 	}
-	ctx = quiet(ctx, o.s.dialect)
-	var res sql.Result
-	var err error
-	if o.stmts == nil {
-		res, err = o.conn.ExecContext(ctx, text, args...)
-	} else if st, e := o.prepare(ctx, text); e == nil { //nolint:sqlclosecheck // prepared for the connection's life
-		res, err = st.ExecContext(ctx, args...)
-	} else {
-		err = e
-	}
+	res, err := o.conn.ExecContext(quiet(ctx, o.s.dialect), text, args...)
 	if err != nil {
 		return 0, err
 	}
@@ -177,26 +139,7 @@ func (o *ownSession) query(ctx context.Context, text string, args []any) (*sql.R
 		return nil, err
 	}
 	o.s.sent(text)
-	if o.stmts == nil {
-		return o.conn.QueryContext(ctx, text, args...)
-	}
-	st, err := o.prepare(ctx, text) //nolint:sqlclosecheck // prepared for the connection's life
-	if err != nil {
-		return nil, err
-	}
-	return st.QueryContext(ctx, args...)
-}
-
-// prepare returns the prepared statement for text, which lives as long as its connection.
-func (o *ownSession) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
-	if st, ok := o.stmts[text]; ok {
-		return st, nil
-	}
-	st, err := o.conn.PrepareContext(ctx, text)
-	if err == nil {
-		o.stmts[text] = st
-	}
-	return st, err
+	return o.conn.QueryContext(ctx, text, args...)
 }
 
 // start sends the BEGIN that is still to be sent, on another connection if this one has died
@@ -339,12 +282,7 @@ func (o *ownSession) rollback(ctx context.Context) {
 
 // release gives the connection back, or throws it away when its state is not known.
 func (o *ownSession) release() {
-	switch {
-	case o.stmts == nil:
-		discard(o.conn, o.broken)
-	case o.broken:
-		o.s.pinned.drop()
-	}
+	discard(o.conn, o.broken)
 	if o.leave != nil {
 		o.leave()
 	}
