@@ -397,6 +397,14 @@ func (t *txn) read(ctx context.Context, own *ownSession, text string, r *rel, ar
 func (t *txn) query(ctx context.Context, st *statement, args []any, scan func(rows row) error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if err := t.ready(ctx, st); err != nil {
+		return err
+	}
+	return t.answer(ctx, t.on.query, st.text, args, scan)
+}
+
+// ready sends what is queued before a statement with an answer. It is called with mu held.
+func (t *txn) ready(ctx context.Context, st *statement) error {
 	if err := t.usable(ctx); err != nil {
 		return err
 	}
@@ -407,8 +415,15 @@ func (t *txn) query(ctx context.Context, st *statement, args []any, scan func(ro
 		t.queued++
 		t.sent = t.queued
 	}
+	return nil
+}
+
+type asking func(ctx context.Context, text string, args []any) (*sql.Rows, error)
+
+// answer calls scan for every row of an answer. It is called with mu held.
+func (t *txn) answer(ctx context.Context, ask asking, text string, args []any, scan func(rows row) error) error {
 	t.count++
-	rows, err := t.on.query(ctx, st.text, args)
+	rows, err := ask(ctx, text, args) //nolint:sqlclosecheck // each closes them
 	if err != nil {
 		return t.fail(t.s.classify(err))
 	}

@@ -213,6 +213,10 @@ func (o *hostSession) again(ctx context.Context, text string, args []any) (int64
 
 func (o *hostSession) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
 	o.h.s.sent(text)
+	return o.ask(ctx, text, args)
+}
+
+func (o *hostSession) ask(ctx context.Context, text string, args []any) (*sql.Rows, error) {
 	return o.h.tx.QueryContext(ctx, text, args...)
 }
 

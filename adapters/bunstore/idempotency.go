@@ -39,18 +39,23 @@ func (a keyID) compare(b keyID) int {
 		cmp.Compare(a.route, b.route), cmp.Compare(a.key, b.key))
 }
 
+const idempotencyInsert = `INSERT INTO hc_idempotency (tenant, caller, route, key, fingerprint, created_at)
+SELECT k.tenant, k.caller, k.route, k.key, k.fingerprint, k.created_at FROM {k} k`
+
 // On PostgreSQL the insert waits for a twin's transaction. The lock timeout is set for this
 // statement alone: c sets it before the first row is inserted, and the last line puts the old
 // value back after the last one. $1 is the timeout in milliseconds.
-const idempotencyClaim = `{pg WITH c AS MATERIALIZED (
+const idempotencyClaim = `WITH c AS MATERIALIZED (
 	SELECT current_setting('lock_timeout') AS old, set_config('lock_timeout', $1::text, true) AS new
-), i AS (}INSERT INTO hc_idempotency (tenant, caller, route, key, fingerprint, created_at)
-SELECT k.tenant, k.caller, k.route, k.key, k.fingerprint, k.created_at FROM {k} k{pg , c} WHERE {pg c.new <> ''}{sqlite $1 <> ''}
+), i AS (` + idempotencyInsert + `, c WHERE c.new <> ''
 ORDER BY k.tenant, k.caller, k.route, k.key
-ON CONFLICT DO NOTHING RETURNING tenant, caller, route, key{pg )
+ON CONFLICT DO NOTHING RETURNING tenant, caller, route, key)
 SELECT tenant, caller, route, key FROM i
 UNION ALL
-SELECT set_config('lock_timeout', c.old, true), NULL, '', '' FROM c, (SELECT count(*) AS n FROM i) d WHERE d.n >= 0}`
+SELECT set_config('lock_timeout', c.old, true), NULL, '', '' FROM c, (SELECT count(*) AS n FROM i) d WHERE d.n >= 0`
+
+// On SQLite there is nobody to wait for.
+const idempotencyClaimAlone = idempotencyInsert + ` WHERE true ON CONFLICT DO NOTHING RETURNING tenant, caller, route, key`
 
 const idempotencyRead = `SELECT i.tenant, i.caller, i.route, i.key, i.fingerprint, i.result
 FROM hc_idempotency i JOIN {k} k ON i.tenant = k.tenant AND i.caller = k.caller AND i.route = k.route AND i.key = k.key`
@@ -159,8 +164,7 @@ func (i *Idempotency) insert(ctx context.Context, keys []hyperlocal.IdempotencyK
 		fingerprint[n] = k.Fingerprint
 	}
 	r := keyRel(keys).text("fingerprint", fingerprint).at("created_at", repeat(i.s.clock.Now(), len(keys)))
-	args := []any{strconv.FormatInt(patience.Milliseconds(), 10)}
-	return i.s.query(ctx, idempotencyClaim, r, args, func(rows row) error {
+	claimed := func(rows row) error {
 		var id keyID
 		var caller sql.NullString // NULL in the line that belongs to the lock timeout
 		if err := rows.Scan(&id.tenant, &caller, &id.route, &id.key); err != nil {
@@ -171,7 +175,11 @@ func (i *Idempotency) insert(ctx context.Context, keys []hyperlocal.IdempotencyK
 			fresh[id] = true
 		}
 		return nil
-	})
+	}
+	if i.s.dialect == SQLite {
+		return i.s.queryEach(ctx, idempotencyClaimAlone, r, claimed)
+	}
+	return i.s.query(ctx, idempotencyClaim, r, []any{strconv.FormatInt(patience.Milliseconds(), 10)}, claimed)
 }
 
 type keyRow struct {

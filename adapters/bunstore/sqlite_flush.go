@@ -47,3 +47,37 @@ func (t *txn) sendSQLite(ctx context.Context, w *queued) error {
 	}
 	return t.check(w, sum)
 }
+
+// queryEach is [Store.query] for a text whose answer to many rows is its answers to each of
+// them, one after the other. On SQLite it is asked for row by row, which costs less than to
+// unpack the rows from one argument.
+func (s *Store) queryEach(ctx context.Context, text string, r *rel, scan func(rows row) error) error {
+	t := s.txn(ctx)
+	if s.dialect != SQLite || t == nil || r.n <= 1 {
+		return s.query(ctx, text, r, nil, scan)
+	}
+	one, err := s.statement(text, r.one(), 0)
+	if err != nil {
+		return err
+	}
+	if !one.single {
+		return s.query(ctx, text, r, nil, scan)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.ready(ctx, one); err != nil {
+		return err
+	}
+	s.sent(one.text)
+	args := make([]any, 0, len(r.cols))
+	for i := range r.n {
+		if err := ctx.Err(); err != nil {
+			return t.fail(cancelled(err))
+		}
+		args = r.row(args[:0], i)
+		if err := t.answer(ctx, t.on.ask, one.text, one.arrange(args), scan); err != nil {
+			return err
+		}
+	}
+	return nil
+}

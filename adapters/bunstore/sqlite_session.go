@@ -160,6 +160,10 @@ func (o *fileSession) again(ctx context.Context, text string, args []any) (int64
 
 func (o *fileSession) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
 	o.s.sent(text)
+	return o.ask(ctx, text, args)
+}
+
+func (o *fileSession) ask(ctx context.Context, text string, args []any) (*sql.Rows, error) {
 	st, err := o.s.pinned.query(ctx, text) //nolint:sqlclosecheck // prepared for the connection's life
 	if err != nil {
 		return nil, err

@@ -72,7 +72,7 @@ func (o *Stock) Lock(ctx context.Context, keys []inventory.Key, owners []hyperlo
 	}
 	keys, owners = sortedKeys(keys), sortedOwners(owners)
 	if len(owners) == 0 {
-		err := o.s.query(ctx, lockLevels, stockKeys(keys), nil, func(rows row) error { return scanLevel(rows, &out.Levels) })
+		err := o.s.queryEach(ctx, lockLevels, stockKeys(keys), func(rows row) error { return scanLevel(rows, &out.Levels) })
 		return out, err
 	}
 	n := len(keys) + len(owners)

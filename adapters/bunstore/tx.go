@@ -379,6 +379,8 @@ type session interface {
 	// control sends a statement that is never prepared: SAVEPOINT and its like.
 	control(ctx context.Context, text string) error
 	query(ctx context.Context, text string, args []any) (*sql.Rows, error)
+	// ask is query without a word to the hook.
+	ask(ctx context.Context, text string, args []any) (*sql.Rows, error)
 	commit(ctx context.Context) error
 	rollback(ctx context.Context)
 	release()
