@@ -58,6 +58,8 @@ CREATE INDEX hc_orders_placed ON hc_orders (tenant, placed_at, id);
 CREATE INDEX hc_orders_merchant ON hc_orders (tenant, merchant, placed_at, id);
 CREATE INDEX hc_orders_customer ON hc_orders (tenant, customer, placed_at, id) WHERE customer IS NOT NULL;
 
+-- Lines and history are only ever written in the transaction of their order, and orders are not
+-- deleted: a foreign key would look every row up again. The audit does so instead.
 CREATE TABLE hc_order_lines (
     tenant              TEXT    NOT NULL,
     order_id            TEXT    NOT NULL,
@@ -79,7 +81,6 @@ CREATE TABLE hc_order_lines (
     returned            INTEGER NOT NULL,
     custom              TEXT,
     CONSTRAINT hc_order_lines_pkey PRIMARY KEY (tenant, order_id, n),
-    CONSTRAINT hc_order_lines_order_fkey FOREIGN KEY (tenant, order_id) REFERENCES hc_orders (tenant, id) ON DELETE CASCADE,
     CONSTRAINT hc_order_lines_check CHECK (n > 0 AND quantity > 0 AND price_quantity > 0 AND unit_price >= 0
         AND amount >= 0 AND returned >= 0 AND returned <= quantity)
 ) STRICT, WITHOUT ROWID;
@@ -123,8 +124,7 @@ CREATE TABLE hc_order_history (
     actor_kind          TEXT    NOT NULL,
     actor_id            TEXT    NOT NULL,
     at                  INTEGER NOT NULL,
-    CONSTRAINT hc_order_history_pkey PRIMARY KEY (tenant, order_id, version, n),
-    CONSTRAINT hc_order_history_order_fkey FOREIGN KEY (tenant, order_id) REFERENCES hc_orders (tenant, id) ON DELETE CASCADE
+    CONSTRAINT hc_order_history_pkey PRIMARY KEY (tenant, order_id, version, n)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE hc_credits (
