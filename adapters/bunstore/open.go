@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -119,6 +120,7 @@ func openSQLite(ctx context.Context, path string, opts []Option) (*Store, error)
 		return openReadOnly(ctx, s, path, file, pragmas)
 	}
 	pragmas.Add("_pragma", "journal_mode(WAL)")
+	pragmas["_pragma"] = append(pragmas["_pragma"], writerMemory...)
 	writer, err := sql.Open("sqlite", file+"?"+pragmas.Encode())
 	if err != nil {
 		return nil, errDSN.WithCause(err)
@@ -126,6 +128,7 @@ func openSQLite(ctx context.Context, path string, opts []Option) (*Store, error)
 	writer.SetMaxOpenConns(1)
 	writer.SetMaxIdleConns(1)
 	pragmas.Set("_txlock", "deferred")
+	pragmas["_pragma"] = slices.DeleteFunc(pragmas["_pragma"], func(p string) bool { return slices.Contains(writerMemory, p) })
 	pragmas.Add("_pragma", "query_only(1)")
 	readers, err := sql.Open("sqlite", file+"?"+pragmas.Encode())
 	if err != nil {
@@ -135,6 +138,15 @@ func openSQLite(ctx context.Context, path string, opts []Option) (*Store, error)
 	s.limit(readers)
 	s.attach(readers, writer)
 	return s, nil
+}
+
+// writerMemory lets the writer keep four times the pages that it does by default: those which
+// every order touches, the levels of some ten thousand items among them. Many more would not
+// pay: after splitting a page SQLite goes through all it keeps. The log is copied into the file
+// every 16 MiB, so a page that many transactions change in the meantime is copied once; one that
+// a long read has made longer is cut back to 64 MiB.
+var writerMemory = []string{ //nolint:gochecknoglobals // a table
+	"cache_size(-8192)", "wal_autocheckpoint(4000)", "journal_size_limit(67108864)",
 }
 
 // limit sets the size of the pool of readers.

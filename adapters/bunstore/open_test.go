@@ -92,6 +92,11 @@ func TestSQLiteSettings(t *testing.T) {
 			}
 		}
 	}
+	for pragma, want := range map[string]string{"cache_size": "-8192", "wal_autocheckpoint": "4000", "journal_size_limit": "67108864"} {
+		if got, err := (pragmaOf{t, s, true}).Scan(pragma); err != nil || got != want {
+			t.Errorf("%s of the writer is %q, %v, want %q", pragma, got, err, want)
+		}
+	}
 	if got, _ := (pragmaOf{t, s, false}).Scan("query_only"); got != "1" {
 		t.Error("the readers may write")
 	}
