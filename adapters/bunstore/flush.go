@@ -400,7 +400,8 @@ func (t *txn) query(ctx context.Context, st *statement, args []any, scan func(ro
 	if err := t.ready(ctx, st); err != nil {
 		return err
 	}
-	return t.answer(ctx, t.on.query, st.text, args, scan)
+	t.s.sent(st.text)
+	return t.answer(ctx, st.text, args, scan)
 }
 
 // ready sends what is queued before a statement with an answer. It is called with mu held.
@@ -411,6 +412,9 @@ func (t *txn) ready(ctx context.Context, st *statement) error {
 	if err := t.flushLocked(ctx); err != nil {
 		return err
 	}
+	if err := t.on.start(ctx); err != nil {
+		return t.fail(t.s.classify(err))
+	}
 	if st.modifies {
 		t.queued++
 		t.sent = t.queued
@@ -418,16 +422,19 @@ func (t *txn) ready(ctx context.Context, st *statement) error {
 	return nil
 }
 
-type asking func(ctx context.Context, text string, args []any) (*sql.Rows, error)
-
-// answer calls scan for every row of an answer. It is called with mu held.
-func (t *txn) answer(ctx context.Context, ask asking, text string, args []any, scan func(rows row) error) error {
+// answer calls scan for every row of an answer. It is called with mu held, after the hook.
+func (t *txn) answer(ctx context.Context, text string, args []any, scan func(rows row) error) error {
 	t.count++
-	rows, err := ask(ctx, text, args) //nolint:sqlclosecheck // each closes them
-	if err != nil {
-		return t.fail(t.s.classify(err))
+	var err error
+	ours := true
+	if on, ok := t.on.(*fileSession); ok {
+		err, ours = on.s.pinned.query(ctx, text, args, scan)
+	} else {
+		var rows *sql.Rows
+		if rows, err = t.on.ask(ctx, text, args); err == nil { //nolint:sqlclosecheck // each closes them
+			err, ours = each(rows, scan)
+		}
 	}
-	err, ours := each(rows, scan)
 	if err != nil && ours {
 		return t.fail(t.s.classify(err))
 	}
@@ -441,14 +448,19 @@ func each(rows *sql.Rows, scan func(rows row) error) (err error, ours bool) {
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
-			if hyperlocal.ReasonOf(err) != "" {
-				return err, false
-			}
-			return internal("store/scan", "a row cannot be read").WithCause(err), false
+			return unread(err), false
 		}
 	}
 	if err := rows.Err(); err != nil {
 		return err, true
 	}
 	return rows.Close(), true
+}
+
+// unread is what an error of scan becomes.
+func unread(err error) error {
+	if hyperlocal.ReasonOf(err) != "" {
+		return err
+	}
+	return internal("store/scan", "a row cannot be read").WithCause(err)
 }

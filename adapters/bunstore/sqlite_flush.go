@@ -75,7 +75,7 @@ func (s *Store) queryEach(ctx context.Context, text string, r *rel, scan func(ro
 			return t.fail(cancelled(err))
 		}
 		args = r.row(args[:0], i)
-		if err := t.answer(ctx, t.on.ask, one.text, one.arrange(args), scan); err != nil {
+		if err := t.answer(context.WithoutCancel(ctx), one.text, one.arrange(args), scan); err != nil {
 			return err
 		}
 	}

@@ -5,13 +5,14 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"io"
 	"sync"
 	"time"
 )
 
 // fileSession is a transaction on the writing connection of a SQLite file, which the gate has
-// given to its caller. Every statement is prepared once in the connection's life, and changes
-// go to the driver without the detour of database/sql, which costs more than a small change.
+// given to its caller. Every statement is prepared once in the connection's life and goes to
+// the driver without the detour of database/sql, which costs more than a small change.
 type fileSession struct {
 	s      *Store
 	conn   *sql.Conn
@@ -20,11 +21,10 @@ type fileSession struct {
 
 // pinned is the writing connection of a SQLite file. It is used by whoever has the gate's turn.
 type pinned struct {
-	mu      sync.Mutex
-	conn    *sql.Conn
-	queries map[string]*sql.Stmt
-	changes map[string]driver.StmtExecContext
-	args    []driver.NamedValue // of the statement under way
+	mu         sync.Mutex
+	conn       *sql.Conn
+	statements map[string]fileStatement
+	args       []driver.NamedValue // of the statement under way
 }
 
 func (p *pinned) get(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
@@ -35,7 +35,7 @@ func (p *pinned) get(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.conn, p.queries, p.changes = conn, make(map[string]*sql.Stmt), make(map[string]driver.StmtExecContext)
+		p.conn, p.statements = conn, make(map[string]fileStatement)
 	}
 	return p.conn, nil
 }
@@ -48,39 +48,28 @@ func (p *pinned) drop() {
 	if p.conn == nil {
 		return
 	}
-	for _, st := range p.queries {
-		_ = st.Close()
-	}
 	_ = p.conn.Raw(func(any) error {
-		for _, st := range p.changes {
-			if st, ok := st.(driver.Stmt); ok {
-				_ = st.Close()
-			}
+		for _, st := range p.statements {
+			_ = st.Close()
 		}
 		return nil
 	})
 	discard(p.conn, true)
-	p.conn, p.queries, p.changes = nil, nil, nil
+	p.conn, p.statements = nil, nil
 }
 
 // exec runs a change. It is called by whoever has the gate's turn.
 func (p *pinned) exec(ctx context.Context, text string, args []any) (n int64, err error) {
 	err = p.conn.Raw(func(dc any) error {
-		st, err := p.change(ctx, dc, text)
+		st, err := p.prepare(ctx, dc, text)
 		if err != nil {
 			return err
 		}
-		p.args = p.args[:0]
-		for i, v := range args {
-			if !driver.IsValue(v) {
-				if v, err = driver.DefaultParameterConverter.ConvertValue(v); err != nil {
-					return err
-				}
-			}
-			p.args = append(p.args, driver.NamedValue{Ordinal: i + 1, Value: v})
+		if err := p.bind(args); err != nil {
+			return err
 		}
+		defer clear(p.args)
 		res, err := st.ExecContext(ctx, p.args)
-		clear(p.args)
 		if err != nil {
 			return err
 		}
@@ -90,10 +79,123 @@ func (p *pinned) exec(ctx context.Context, text string, args []any) (n int64, er
 	return n, err
 }
 
+// query calls scan for every row of an answer; ours tells that an error came from the database.
+// It is called by whoever has the gate's turn.
+//
+//nolint:revive // err is the result; ours only says where it came from
+func (p *pinned) query(ctx context.Context, text string, args []any, scan func(rows row) error) (err error, ours bool) {
+	err = p.conn.Raw(func(dc any) error {
+		st, err := p.prepare(ctx, dc, text)
+		if err == nil {
+			err = p.bind(args)
+		}
+		if err != nil {
+			ours = true
+			return err
+		}
+		defer clear(p.args)
+		rows, err := st.QueryContext(ctx, p.args)
+		if err != nil {
+			ours = true
+			return err
+		}
+		err, ours = eachFile(ctx, rows, scan)
+		return err
+	})
+	return err, ours
+}
+
+//nolint:revive // as query
+func eachFile(ctx context.Context, rows driver.Rows, scan func(rows row) error) (err error, ours bool) {
+	defer func() {
+		if e := rows.Close(); err == nil && e != nil {
+			err, ours = e, true
+		}
+	}()
+	r := fileRow{values: make([]driver.Value, len(rows.Columns()))}
+	for {
+		if err := ctx.Err(); err != nil {
+			return err, true
+		}
+		switch err := rows.Next(r.values); {
+		case errors.Is(err, io.EOF):
+			return nil, false
+		case err != nil:
+			return err, true
+		}
+		if err := scan(&r); err != nil {
+			return unread(err), false
+		}
+	}
+}
+
+// fileRow is a row as the driver of SQLite reads it.
+type fileRow struct{ values []driver.Value }
+
+// Scan implements row.
+func (r *fileRow) Scan(into ...any) error {
+	if len(into) != len(r.values) {
+		return errColumns
+	}
+	for i, to := range into {
+		if err := scanFile(to, r.values[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scanFile stores one value. The common cases come first and take no detour.
+func scanFile(to any, v driver.Value) error {
+	switch to := to.(type) {
+	case sql.Scanner:
+		return to.Scan(v)
+	case *string:
+		if s, ok := v.(string); ok {
+			*to = s
+			return nil
+		}
+	case *int64:
+		if n, ok := v.(int64); ok {
+			*to = n
+			return nil
+		}
+	case *bool:
+		if n, ok := v.(int64); ok {
+			*to = n != 0
+			return nil
+		}
+	}
+	return assign(to, v)
+}
+
+// bind makes args those of the statement under way.
+func (p *pinned) bind(args []any) error {
+	p.args = p.args[:0]
+	for i, v := range args {
+		if !driver.IsValue(v) {
+			var err error
+			if v, err = driver.DefaultParameterConverter.ConvertValue(v); err != nil {
+				return err
+			}
+		}
+		p.args = append(p.args, driver.NamedValue{Ordinal: i + 1, Value: v})
+	}
+	return nil
+}
+
+// fileStatement is what a prepared statement of the SQLite driver can do.
+type fileStatement interface {
+	driver.StmtExecContext
+	driver.StmtQueryContext
+	Close() error
+}
+
 var errDriver = internal("store/driver", "the SQLite driver does not prepare statements as this store needs it")
 
-func (p *pinned) change(ctx context.Context, dc any, text string) (driver.StmtExecContext, error) {
-	if st := p.changes[text]; st != nil {
+// prepare returns the prepared statement for a text, which lives as long as the connection.
+func (p *pinned) prepare(ctx context.Context, dc any, text string) (fileStatement, error) { //nolint:ireturn // the driver's
+	if st := p.statements[text]; st != nil {
 		return st, nil
 	}
 	c, ok := dc.(driver.ConnPrepareContext)
@@ -104,24 +206,12 @@ func (p *pinned) change(ctx context.Context, dc any, text string) (driver.StmtEx
 	if err != nil {
 		return nil, err
 	}
-	st, ok := prepared.(driver.StmtExecContext)
+	st, ok := prepared.(fileStatement)
 	if !ok {
 		return nil, errors.Join(errDriver, prepared.Close())
 	}
-	p.changes[text] = st
+	p.statements[text] = st
 	return st, nil
-}
-
-// query returns the prepared statement for a text that has an answer.
-func (p *pinned) query(ctx context.Context, text string) (*sql.Stmt, error) {
-	if st, ok := p.queries[text]; ok {
-		return st, nil
-	}
-	st, err := p.conn.PrepareContext(ctx, text)
-	if err == nil {
-		p.queries[text] = st
-	}
-	return st, err
 }
 
 const (
@@ -164,11 +254,7 @@ func (o *fileSession) query(ctx context.Context, text string, args []any) (*sql.
 }
 
 func (o *fileSession) ask(ctx context.Context, text string, args []any) (*sql.Rows, error) {
-	st, err := o.s.pinned.query(ctx, text) //nolint:sqlclosecheck // prepared for the connection's life
-	if err != nil {
-		return nil, err
-	}
-	return st.QueryContext(ctx, args...)
+	return o.conn.QueryContext(ctx, text, args...)
 }
 
 // control sends BEGIN, COMMIT and SAVEPOINT.
