@@ -212,6 +212,10 @@ func (t *txn) sendAll(ctx context.Context, run []queued) error {
 		into[i] = &counts[i]
 	}
 	t.count++
+	if err := t.on.start(ctx); err != nil {
+		return t.fail(t.s.classify(err))
+	}
+	t.s.sent(text)
 	rows, err := t.on.query(ctx, text, args)
 	if err == nil {
 		err = scanOne(rows, into)
@@ -431,7 +435,7 @@ func (t *txn) answer(ctx context.Context, text string, args []any, scan func(row
 		err, ours = on.s.pinned.query(ctx, text, args, scan)
 	} else {
 		var rows *sql.Rows
-		if rows, err = t.on.ask(ctx, text, args); err == nil { //nolint:sqlclosecheck // each closes them
+		if rows, err = t.on.query(ctx, text, args); err == nil { //nolint:sqlclosecheck // each closes them
 			err, ours = each(rows, scan)
 		}
 	}

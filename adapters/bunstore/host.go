@@ -181,6 +181,7 @@ func (s *Store) queryHost(ctx context.Context, h *hostTx, st *statement, args []
 		return err
 	}
 	defer h.leave()
+	s.sent(st.text)
 	rows, err := (&hostSession{h: h}).query(ctx, st.text, args)
 	if err != nil {
 		return s.classify(err)
@@ -212,11 +213,6 @@ func (o *hostSession) again(ctx context.Context, text string, args []any) (int64
 }
 
 func (o *hostSession) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
-	o.h.s.sent(text)
-	return o.ask(ctx, text, args)
-}
-
-func (o *hostSession) ask(ctx context.Context, text string, args []any) (*sql.Rows, error) {
 	return o.h.tx.QueryContext(ctx, text, args...)
 }
 

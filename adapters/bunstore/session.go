@@ -138,11 +138,6 @@ func (o *ownSession) query(ctx context.Context, text string, args []any) (*sql.R
 	if err := o.start(ctx); err != nil {
 		return nil, err
 	}
-	o.s.sent(text)
-	return o.ask(ctx, text, args)
-}
-
-func (o *ownSession) ask(ctx context.Context, text string, args []any) (*sql.Rows, error) {
 	return o.conn.QueryContext(ctx, text, args...)
 }
 

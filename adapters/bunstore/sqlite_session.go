@@ -249,11 +249,6 @@ func (o *fileSession) again(ctx context.Context, text string, args []any) (int64
 }
 
 func (o *fileSession) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
-	o.s.sent(text)
-	return o.ask(ctx, text, args)
-}
-
-func (o *fileSession) ask(ctx context.Context, text string, args []any) (*sql.Rows, error) {
 	return o.conn.QueryContext(ctx, text, args...)
 }
 

@@ -378,9 +378,8 @@ type session interface {
 	again(ctx context.Context, text string, args []any) (int64, error)
 	// control sends a statement that is never prepared: SAVEPOINT and its like.
 	control(ctx context.Context, text string) error
+	// query says nothing to the hook either.
 	query(ctx context.Context, text string, args []any) (*sql.Rows, error)
-	// ask is query without a word to the hook.
-	ask(ctx context.Context, text string, args []any) (*sql.Rows, error)
 	commit(ctx context.Context) error
 	rollback(ctx context.Context)
 	release()
