@@ -213,7 +213,7 @@ func (b *Bus) addOne(name, eventName string, r *reaction) error {
 	}
 	c := b.consumers[name]
 	if c == nil {
-		c = &consumer{bus: b, name: name, reactions: make(map[string]*reaction)}
+		c = &consumer{bus: b, name: name, reactions: make(map[string]*reaction), singles: make(chan struct{}, singlesAtOnce)}
 		b.consumers[name] = c
 	}
 	for other, known := range c.reactions {

@@ -13,7 +13,13 @@ type consumer struct {
 	bus       *Bus
 	name      string
 	reactions map[string]*reaction // by event name
+	singles   chan struct{}        // holds an element for each event that is being handled alone
 }
+
+// singlesAtOnce is how many transactions a consumer of single events has at a time, however
+// many messages the transport hands out: they take their connections from the same pool as
+// those whom somebody waits for.
+const singlesAtOnce = 16
 
 // reaction is a handler. Single ones have no gatherer.
 type reaction struct {
@@ -29,6 +35,8 @@ func (c *consumer) handle(ctx context.Context, e hyperlocal.Envelope) error {
 		return c.apply(ctx, r, []hyperlocal.Envelope{e}, fresh)
 	}
 	return r.gather.do(ctx, e, func(ctx context.Context, events []hyperlocal.Envelope) error {
+		ctx, cancel := context.WithTimeout(ctx, c.bus.c.Timeout)
+		defer cancel()
 		return c.apply(ctx, r, events, fresh)
 	})
 }

@@ -2,37 +2,57 @@ package eventbus
 
 import (
 	"context"
+	"hash/fnv"
+	"slices"
 	"sync"
 
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/ThreeDotsLabs/watermill/pubsub/gochannel"
-
-	"github.com/hyperlocal-sdk/hyperlocal/adapters/eventbus/queue"
 )
 
 // GoChannelConfig configures [GoChannel]. The zero value is ready for use.
 type GoChannelConfig struct {
 	// Lanes is how many messages of one topic may be under way at a time: messages with equal
-	// partition keys share a lane and keep their order. The default is 16.
+	// partition keys share a lane and keep their order. The default is 256, which is what a
+	// [BatchHandler] is given at most.
 	Lanes int
 	// Persistent keeps all messages in memory for subscribers that come later, which then get
 	// them in no order. For tests of the transport.
 	Persistent bool
 }
 
-// InProcess is a transport within one process, made of Watermill's Go channels. Publish
-// returns when every subscriber has acknowledged, so nothing is ever buffered and a slow
-// consumer slows the relay down instead of filling the memory. What nobody subscribes to is
-// dropped; if a subscriber leaves while a message is on its way, Publish fails with
-// [ErrInterrupted]. Safe for concurrent use.
+// InProcess is a transport within one process, made of Go channels. Publish returns when every
+// subscriber has acknowledged, so nothing is ever buffered and a slow consumer slows the relay
+// down instead of filling the memory. What nobody subscribes to is dropped; if a subscriber
+// leaves while a message is on its way, Publish fails with [ErrInterrupted]. A message that is
+// not acknowledged is delivered again at once. Safe for concurrent use.
 type InProcess struct {
-	lanes   []*gochannel.GoChannel
-	closing chan struct{}
+	lanes      int
+	persistent bool
 
 	mu     sync.Mutex
 	closed bool
-	left   map[string]int // subscriptions that have ended, by topic
-	open   sync.WaitGroup // subscriptions
+	topics map[string]*topic
+	open   sync.WaitGroup // subscriptions, and what is on its way to them in the background
+	// closing ends the subscriptions. It is closed with mu held.
+	closing chan struct{}
+}
+
+// topic is what a transport knows of one. What its lanes do not say is guarded by the
+// transport's lock.
+type topic struct {
+	lanes         []sync.Mutex
+	subscriptions []*subscription
+	kept          []*message.Message
+}
+
+// subscription is one reader of a topic.
+type subscription struct {
+	ctx context.Context //nolint:containedctx // of every message it is given; ends with the subscription
+	out chan *message.Message
+
+	mu      sync.Mutex
+	ended   bool
+	sending sync.WaitGroup // into out
 }
 
 var (
@@ -43,141 +63,214 @@ var (
 // GoChannel returns a transport within this process.
 func GoChannel(c GoChannelConfig) *InProcess {
 	if c.Lanes <= 0 {
-		c.Lanes = 16
+		c.Lanes = maxGathered
 	}
-	p := &InProcess{closing: make(chan struct{}), left: make(map[string]int)}
-	for range c.Lanes {
-		p.lanes = append(p.lanes, gochannel.NewGoChannel(gochannel.Config{
-			BlockPublishUntilSubscriberAck: !c.Persistent, Persistent: c.Persistent,
-		}, nil))
+	return &InProcess{
+		lanes: c.Lanes, persistent: c.Persistent, topics: make(map[string]*topic), closing: make(chan struct{}),
 	}
-	return p
+}
+
+// topic is called with mu held.
+func (p *InProcess) topic(name string) *topic {
+	t := p.topics[name]
+	if t == nil {
+		t = &topic{lanes: make([]sync.Mutex, p.lanes)}
+		p.topics[name] = t
+	}
+	return t
 }
 
 // Publish implements [message.Publisher]. Lanes are served at the same time.
 func (p *InProcess) Publish(topic string, messages ...*message.Message) error {
-	before, err := p.gone(topic)
-	if err != nil {
-		return err
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return ErrClosed
 	}
-	byLane := make(map[int][]*message.Message, 1)
+	t := p.topic(topic)
+	readers := slices.Clone(t.subscriptions)
+	if p.persistent {
+		t.kept = append(t.kept, messages...)
+		p.deliverAside(readers, messages)
+		p.mu.Unlock()
+		return nil
+	}
+	p.mu.Unlock()
+	if len(readers) == 0 || len(messages) == 0 {
+		return nil
+	}
+	if !p.deliver(t, readers, messages) {
+		return p.interrupted()
+	}
+	return nil
+}
+
+// interrupted says why a message has not reached somebody.
+func (p *InProcess) interrupted() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return ErrClosed
+	}
+	return ErrInterrupted
+}
+
+// deliver brings the messages to all readers, those of one lane one after the other, and
+// reports whether all were acknowledged.
+func (p *InProcess) deliver(t *topic, readers []*subscription, messages []*message.Message) bool {
+	if len(messages) == 1 {
+		return deliverLane(&t.lanes[p.lane(messages[0])], readers, messages)
+	}
+	byLane := make(map[int][]*message.Message, len(messages))
 	for _, m := range messages {
 		lane := p.lane(m)
 		byLane[lane] = append(byLane[lane], m)
 	}
-	errs := make(chan error, len(byLane))
+	results := make(chan bool, len(byLane))
 	for lane, ms := range byLane {
-		if len(byLane) == 1 {
-			errs <- p.lanes[lane].Publish(topic, ms...)
-			break
-		}
-		go func() { errs <- p.lanes[lane].Publish(topic, ms...) }()
+		go func() { results <- deliverLane(&t.lanes[lane], readers, ms) }()
 	}
+	all := true
 	for range byLane {
-		if e := <-errs; e != nil && err == nil {
-			err = ErrClosed.WithCause(e) // the only reason that a Go channel has
-		}
+		all = <-results && all
 	}
-	if err != nil {
-		return err
-	}
-	after, err := p.gone(topic)
-	if err == nil && after != before {
-		err = ErrInterrupted
-	}
-	return err
+	return all
 }
 
+// deliverLane goes on with the next message when one has not reached everybody, as nothing but
+// the end of a subscription keeps it from that.
+func deliverLane(lane *sync.Mutex, readers []*subscription, messages []*message.Message) bool {
+	lane.Lock()
+	defer lane.Unlock()
+	all := true
+	for _, m := range messages {
+		all = deliverOne(readers, m) && all
+	}
+	return all
+}
+
+// deliverOne brings one message to all readers at a time.
+func deliverOne(readers []*subscription, m *message.Message) bool {
+	if len(readers) == 1 {
+		return readers[0].deliver(m)
+	}
+	results := make(chan bool, len(readers))
+	for _, r := range readers {
+		go func() { results <- r.deliver(m) }()
+	}
+	all := true
+	for range readers {
+		all = <-results && all
+	}
+	return all
+}
+
+// deliverAside is for messages that are kept. It is called with mu held.
+func (p *InProcess) deliverAside(readers []*subscription, messages []*message.Message) {
+	for _, r := range readers {
+		for _, m := range messages {
+			p.open.Go(func() { r.deliver(m) })
+		}
+	}
+}
+
+// deliver hands out copies of the message until one is acknowledged, which it reports. It
+// gives up when the subscription ends.
+func (s *subscription) deliver(m *message.Message) bool {
+	for {
+		ctx, cancel := context.WithCancel(s.ctx)
+		mine := m.Copy()
+		mine.SetContext(withEnvelopeOf(ctx, m))
+		if !s.send(mine) {
+			cancel()
+			return false
+		}
+		select {
+		case <-mine.Acked():
+			cancel()
+			return true
+		case <-mine.Nacked():
+			cancel()
+		case <-s.ctx.Done():
+			cancel()
+			select {
+			case <-mine.Acked(): // at the last moment
+				return true
+			default:
+				return false
+			}
+		}
+	}
+}
+
+// send reports whether the subscriber has received the message.
+func (s *subscription) send(m *message.Message) bool {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return false
+	}
+	s.sending.Add(1)
+	s.mu.Unlock()
+	defer s.sending.Done()
+	select {
+	case s.out <- m:
+		return true
+	case <-s.ctx.Done():
+		return false
+	}
+}
+
+// lane spreads keys otherwise than [queue.Shard] does, so that the keys of a shard have all lanes.
 func (p *InProcess) lane(m *message.Message) int {
 	key := m.Metadata.Get(MetadataPartitionKey)
 	if key == "" {
 		key = m.UUID
 	}
-	return queue.Shard(key) % len(p.lanes)
-}
-
-// gone counts the subscriptions of a topic that have ended. Watermill's channel reports a
-// message as delivered when its subscriber closes; this tells the difference.
-func (p *InProcess) gone(topic string) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return 0, ErrClosed
-	}
-	return p.left[topic], nil
+	h := fnv.New64()
+	_, _ = h.Write([]byte(key))
+	return int((h.Sum64() >> 32) % uint64(p.lanes))
 }
 
 // Subscribe implements [message.Subscriber]. Every subscription gets every message.
 func (p *InProcess) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.closed {
-		p.mu.Unlock()
 		return nil, ErrClosed
 	}
-	p.open.Add(1)
-	p.mu.Unlock()
-
-	// The lanes are cancelled only after the end of the subscription has been counted.
-	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	out := make(chan *message.Message)
-	var forwarding sync.WaitGroup
-	var failed error
-	for _, lane := range p.lanes {
-		in, err := lane.Subscribe(inner, topic)
-		if err != nil {
-			failed = ErrClosed.WithCause(err)
-			break
-		}
-		forwarding.Go(func() {
-			for m := range in {
-				select {
-				case out <- m:
-				case <-inner.Done():
-				}
-			}
-		})
-	}
-	end := func() {
-		p.mu.Lock()
-		p.left[topic]++
-		p.mu.Unlock()
-		cancel()
-		forwarding.Wait()
-		close(out)
-		p.open.Done()
-	}
-	if failed != nil {
-		end()
-		return nil, failed
-	}
-	go func() {
+	inner, cancel := context.WithCancel(ctx)
+	s := &subscription{ctx: inner, out: make(chan *message.Message)}
+	t := p.topic(topic)
+	t.subscriptions = append(t.subscriptions, s)
+	p.deliverAside([]*subscription{s}, t.kept)
+	p.open.Go(func() {
 		select {
 		case <-ctx.Done():
 		case <-p.closing:
 		}
-		end()
-	}()
-	return out, nil
+		p.mu.Lock()
+		t.subscriptions = slices.DeleteFunc(slices.Clone(t.subscriptions), func(o *subscription) bool { return o == s })
+		p.mu.Unlock()
+		cancel()
+		s.mu.Lock()
+		s.ended = true
+		s.mu.Unlock()
+		s.sending.Wait()
+		close(s.out)
+	})
+	return s.out, nil
 }
 
 // Close ends all subscriptions. Messages that have not been acknowledged are not delivered,
 // and their Publish fails. It may be called more than once.
 func (p *InProcess) Close() error {
 	p.mu.Lock()
-	if p.closed {
-		p.mu.Unlock()
-		p.open.Wait()
-		return nil
+	if !p.closed {
+		p.closed = true
+		close(p.closing)
 	}
-	p.closed = true
-	close(p.closing)
 	p.mu.Unlock()
 	p.open.Wait()
-	var err error
-	for _, lane := range p.lanes {
-		if e := lane.Close(); e != nil {
-			err = e
-		}
-	}
-	return err
+	return nil
 }

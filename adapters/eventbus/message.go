@@ -1,7 +1,9 @@
 package eventbus
 
 import (
+	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -31,6 +33,9 @@ func NewMessage(e hyperlocal.Envelope) (*message.Message, error) {
 		return nil, ErrUnpublishable.WithCause(err)
 	}
 	m := message.NewMessage(e.ID, payload)
+	if len(e.Payload) > 0 { // else it is null when it arrives
+		m.SetContext(context.WithValue(m.Context(), carriedKey{}, &carried{e, payload}))
+	}
 	m.Metadata.Set(MetadataName, e.Name)
 	m.Metadata.Set(MetadataTenant, string(e.Tenant))
 	m.Metadata.Set(MetadataPartitionKey, e.PartitionKey())
@@ -46,6 +51,11 @@ func NewMessage(e hyperlocal.Envelope) (*message.Message, error) {
 // ReadMessage is the inverse of [NewMessage]: code invalid, [ErrUndecodable], if the message
 // carries no event.
 func ReadMessage(m *message.Message) (hyperlocal.Envelope, error) {
+	if c, ok := m.Context().Value(carriedKey{}).(*carried); ok && c.in(m) {
+		e := c.envelope
+		e.Payload = slices.Clone(e.Payload) // consumers share nothing
+		return e, nil
+	}
 	var e hyperlocal.Envelope
 	if err := json.Unmarshal(m.Payload, &e); err != nil {
 		return hyperlocal.Envelope{}, ErrUndecodable.WithCause(err)
@@ -54,6 +64,28 @@ func ReadMessage(m *message.Message) (hyperlocal.Envelope, error) {
 		return hyperlocal.Envelope{}, ErrUndecodable.WithCause(err)
 	}
 	return e, nil
+}
+
+// carried is the envelope that a message was made of. It travels in the message's context
+// within a process, where it saves every consumer from decoding the same bytes.
+type carried struct {
+	envelope hyperlocal.Envelope
+	payload  []byte // what the envelope became
+}
+
+type carriedKey struct{}
+
+// in reports whether the message still has the payload that was made of the envelope.
+func (c *carried) in(m *message.Message) bool {
+	return len(c.payload) == len(m.Payload) && len(c.payload) > 0 && &c.payload[0] == &m.Payload[0]
+}
+
+// withEnvelopeOf returns ctx with what m carries.
+func withEnvelopeOf(ctx context.Context, m *message.Message) context.Context {
+	if c, ok := m.Context().Value(carriedKey{}).(*carried); ok {
+		return context.WithValue(ctx, carriedKey{}, c)
+	}
+	return ctx
 }
 
 func checkEnvelope(e hyperlocal.Envelope) error {

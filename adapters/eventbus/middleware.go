@@ -33,7 +33,7 @@ func (b *Bus) chain() []message.HandlerMiddleware {
 		b.observe,
 		b.park, // outside of Retry: inside, the first failure would park
 		retry.Middleware,
-		middleware.Timeout(b.c.Timeout),
+		b.bound,
 		b.tenant,
 	}
 }
@@ -209,6 +209,30 @@ func unclearEnvelope(m *message.Message, now time.Time) hyperlocal.Envelope {
 	return hyperlocal.Envelope{
 		ID: id, Name: UnknownEvent, Version: 1, Tenant: UnknownTenant, Aggregate: hyperlocal.NewRef("message", id),
 		Time: now, Actor: hyperlocal.System("eventbus"), Payload: text,
+	}
+}
+
+// bound gives a single event its turn, and bounds the time of its try from then on. Batches
+// have their own time, see [consumer.handle].
+func (b *Bus) bound(h message.HandlerFunc) message.HandlerFunc {
+	timed := middleware.Timeout(b.c.Timeout)(h)
+	return func(m *message.Message) ([]*message.Message, error) {
+		d := deliveryOf(m)
+		c := b.consumers[d.consumer]
+		r := c.reactions[d.envelope.Name]
+		switch {
+		case r == nil:
+			return timed(m)
+		case r.gather != nil:
+			return h(m)
+		}
+		select {
+		case c.singles <- struct{}{}:
+			defer func() { <-c.singles }()
+			return timed(m)
+		case <-m.Context().Done():
+			return nil, ErrStopped.WithMessage("the bus stopped before it was the event's turn")
+		}
 	}
 }
 
