@@ -52,6 +52,9 @@ type Store struct {
 	foreign  atomic.Bool // PostgreSQL: they are not
 	closing  sync.Mutex
 
+	bell     sync.Once // before bellName, which this store rings under
+	bellName string
+
 	rankCheck   bool
 	readOnly    bool
 	hook        func(text string)
