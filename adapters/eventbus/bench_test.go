@@ -119,7 +119,7 @@ func BenchmarkBacklog(b *testing.B) {
 				stop := start()
 				<-done
 				b.StopTimer()
-				b.ReportMetric(float64(len(events))/b.Elapsed().Seconds(), "events/s")                              //nolint:forbidigo // a rate, not money
+				b.ReportMetric(float64(len(events))/b.Elapsed().Seconds(), "events/s")                               //nolint:forbidigo // a rate, not money
 				b.ReportMetric(float64((processTime()-before).Microseconds())/float64(len(events)), "process-µs/op") //nolint:forbidigo // as above
 				stop()
 			})
@@ -185,8 +185,8 @@ func BenchmarkLatency(b *testing.B) {
 				<-all
 				b.StopTimer()
 				slices.Sort(took)
-				b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")        //nolint:forbidigo // not money
-				b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")   //nolint:forbidigo // not money
+				b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")                     //nolint:forbidigo // not money
+				b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")                //nolint:forbidigo // not money
 				b.ReportMetric(float64((processTime()-before).Microseconds())/float64(b.N), "process-µs/op") //nolint:forbidigo // not money
 			})
 		}

@@ -78,7 +78,9 @@ type BatchHandler func(ctx context.Context, events []hyperlocal.Envelope) error
 // methods are safe for concurrent use.
 type Bus struct {
 	c     Config
-	relay *Relay // nil without a publisher
+	relay *Relay     // nil without a publisher
+	bell  queue.Bell // nil if the queue has none
+	ring  chan struct{}
 
 	mu        sync.Mutex
 	consumers map[string]*consumer
@@ -108,7 +110,8 @@ func New(c Config) (*Bus, error) {
 		return nil, err
 	}
 	c.setDefaults()
-	b := &Bus{c: c, consumers: make(map[string]*consumer), ready: make(chan struct{}), wake: make(chan struct{}, 1)}
+	b := &Bus{c: c, consumers: make(map[string]*consumer), ready: make(chan struct{}), wake: make(chan struct{}, 1), ring: make(chan struct{}, 1)}
+	b.bell, _ = c.Queue.(queue.Bell)
 	if c.Publisher != nil {
 		r := c.Relay
 		r.Queue, r.Publisher, r.Clock, r.Logger, r.Alert, r.Hook = c.Queue, c.Publisher, c.Clock, c.Logger, c.Alert, c.Hook
@@ -123,6 +126,7 @@ func New(c Config) (*Bus, error) {
 func (c *Config) setDefaults() {
 	setDefault(&c.Timeout, 10*time.Second)
 	setDefault(&c.Relay.Poll, 200*time.Millisecond)
+	setDefault(&c.Relay.IdlePoll, 5*c.Relay.Poll)
 	if c.Clock == nil {
 		c.Clock = hyperlocal.SystemClock{}
 	}
@@ -231,8 +235,15 @@ func (b *Bus) addOne(name, eventName string, r *reaction) error {
 // Running is closed once every consumer has subscribed and the relay publishes.
 func (b *Bus) Running() <-chan struct{} { return b.ready }
 
-// Wake makes the bus look for work at once; it never blocks. The relay also looks by itself.
+// Wake makes the bus look for work at once, and the relays of other processes too where the
+// queue is a [queue.Bell]. It never blocks. The relay also looks by itself.
 func (b *Bus) Wake() {
+	b.committed()
+	b.wakeHere()
+}
+
+// wakeHere is Wake within this process.
+func (b *Bus) wakeHere() {
 	b.wakeRelay()
 	select {
 	case b.wake <- struct{}{}:
@@ -243,6 +254,36 @@ func (b *Bus) Wake() {
 func (b *Bus) wakeRelay() {
 	if b.relay != nil {
 		b.relay.Wake()
+	}
+}
+
+// committed tells all relays that there may be events. One that holds all shards is told alone.
+func (b *Bus) committed() {
+	b.wakeRelay()
+	if b.bell == nil || b.relay != nil && b.relay.alone.Load() {
+		return
+	}
+	select {
+	case b.ring <- struct{}{}:
+	default:
+	}
+}
+
+// ringGap is the least time between two rings. A relay that hears one reads all there is.
+const ringGap = 50 * time.Millisecond
+
+// announce rings the bell for what is committed here, until ctx ends.
+func (b *Bus) announce(ctx context.Context) {
+	for ctx.Err() == nil {
+		select {
+		case <-b.ring:
+		case <-ctx.Done():
+			return
+		}
+		if err := b.bell.Ring(ctx); err != nil && ctx.Err() == nil {
+			b.c.Logger.WarnContext(ctx, "other relays cannot be told of events, and have to find them", "error", err)
+		}
+		sleep(ctx, ringGap)
 	}
 }
 
@@ -260,7 +301,7 @@ func (o wakingOutbox) Append(ctx context.Context, envelopes ...hyperlocal.Envelo
 	if err := o.Outbox.Append(ctx, envelopes...); err != nil {
 		return err
 	}
-	hyperlocal.AfterCommit(ctx, o.bus.wakeRelay)
+	hyperlocal.AfterCommit(ctx, o.bus.committed)
 	return nil
 }
 
@@ -273,7 +314,7 @@ func (o wakingOutbox) TxScope() hyperlocal.Scope {
 // handled or due for another try; messages parked for later stay. Run must be running.
 func (b *Bus) Drain(ctx context.Context) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		b.Wake()
+		b.wakeHere()
 		s, err := b.c.Queue.Statistics(ctx, b.c.Clock.Now())
 		if err != nil {
 			return err

@@ -27,8 +27,15 @@ type RelayConfig struct {
 	// name a relay that was killed takes its shards back at once when it comes back, instead
 	// of after Lease; two that run at once must not share it.
 	Name string
-	// Poll is how often an idle relay looks for work, backing off to five times that; default 200 ms.
+	// Poll is how often a relay that was busy lately looks for work nobody woke it for; default
+	// 200 ms.
 	Poll time.Duration
+	// IdlePoll is how far Poll backs off while there is nothing to do: an idle relay asks two
+	// short questions in that time. It bounds how late a due schedule is moved, and how late
+	// an event leaves whose commit wakes nobody (in a host's transaction, or in another
+	// process where the queue is no [queue.Bell]); default five times Poll. Both are at most a
+	// third of Lease.
+	IdlePoll time.Duration
 	// Lease is how long a relay that died keeps its shards; default 15 s.
 	Lease time.Duration
 	// Batch is how many events of a shard are claimed at a time; default 64.
@@ -60,7 +67,10 @@ type RelayQueue interface {
 
 func (c *RelayConfig) setDefaults() {
 	setDefault(&c.Poll, 200*time.Millisecond)
+	setDefault(&c.IdlePoll, 5*c.Poll)
 	setDefault(&c.Lease, 15*time.Second)
+	c.Poll = min(c.Poll, c.Lease/3) // when leases are renewed
+	c.IdlePoll = max(min(c.IdlePoll, c.Lease/3), c.Poll)
 	setDefault(&c.Retention, 7*24*time.Hour)
 	setDefault(&c.MaxPause, time.Second)
 	setDefault(&c.StopWait, 10*time.Second)
@@ -104,6 +114,7 @@ type Relay struct {
 
 	wake     chan struct{}
 	running  atomic.Bool
+	alone    atomic.Bool  // it holds all shards, so there is nobody else to tell about events
 	refusals atomic.Int64 // of the broker, so far
 	lastGood atomic.Int64 // the number of refusals before the sending of a message that it took
 	alive    sync.WaitGroup
@@ -147,11 +158,24 @@ func (r *Relay) Run(ctx context.Context) error {
 		r: r, results: make(chan outcome, queue.Shards), busy: make(map[int]bool),
 		after: make(map[int]queue.Aggregate), poll: r.c.Poll,
 	}
+	var listening sync.WaitGroup
+	if bell, ok := r.c.Queue.(queue.Bell); ok {
+		listening.Go(func() { bell.Listen(ctx, r.Wake, r.deaf(ctx)) })
+	}
 	for ctx.Err() == nil {
 		t.step(ctx)
 	}
+	r.alone.Store(false)
 	t.finish(ctx)
+	listening.Wait()
 	return nil
+}
+
+// deaf reports that rings are not heard for the time being.
+func (r *Relay) deaf(ctx context.Context) func(error) {
+	return func(err error) {
+		r.c.Logger.WarnContext(ctx, "the relay does not hear of other processes' events, and polls for them", "error", err)
+	}
 }
 
 // Drain publishes until nothing is left that a relay will get to and no schedule is due, or

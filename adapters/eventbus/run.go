@@ -42,6 +42,9 @@ func (b *Bus) Run(ctx context.Context) error {
 	if len(b.consumers) > 0 {
 		workers.Go(func() { b.retryParked(work) })
 	}
+	if b.bell != nil {
+		workers.Go(func() { b.announce(work) })
+	}
 	b.running.Store(true)
 	close(b.ready)
 
@@ -171,7 +174,7 @@ func (b *Bus) retryParked(ctx context.Context) {
 		case <-b.wake:
 			poll = b.c.Relay.Poll
 		case <-timer.C:
-			poll = min(2*poll, 5*b.c.Relay.Poll)
+			poll = min(2*poll, max(b.c.Relay.IdlePoll, b.c.Relay.Poll))
 		case <-ctx.Done():
 		}
 		timer.Stop()

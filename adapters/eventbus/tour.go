@@ -24,6 +24,7 @@ type tour struct {
 	unmarked []outcome
 
 	poll     time.Duration // the next idle wait
+	looked   time.Time     // when the outbox was read last, by the machine's clock
 	swept    time.Time     // last look at the schedules, by the machine's clock
 	woken    bool          // since then
 	pruned   time.Time
@@ -40,9 +41,17 @@ const (
 	pruneBatch = 1000
 )
 
+// breath is the least time between two looks at the outbox. An event after a pause leaves at
+// once; under load those of a few milliseconds are read, published and marked together, where
+// a look for each would cost the database more than the events themselves.
+const breath = 3 * time.Millisecond
+
 // step does what can be done now and then waits for something to happen.
 func (t *tour) step(ctx context.Context) {
 	c := &t.r.c
+	for left := t.sinceLook(); left > 0 && ctx.Err() == nil; left = t.sinceLook() {
+		t.wait(ctx, left)
+	}
 	now := c.Clock.Now()
 	if !t.lease(ctx, now) {
 		t.wait(ctx, c.Poll)
@@ -68,8 +77,16 @@ func (t *tour) step(ctx context.Context) {
 		t.wait(ctx, t.poll)
 	default:
 		t.wait(ctx, t.poll)
-		t.poll = min(t.poll*2, 5*c.Poll)
+		t.poll = min(t.poll*2, c.IdlePoll)
 	}
+}
+
+// sinceLook is what is left of the breath.
+func (t *tour) sinceLook() time.Duration {
+	if t.looked.IsZero() {
+		return 0
+	}
+	return breath - hyperlocal.Since(t.looked)
 }
 
 // wait returns when an outcome is there, somebody wakes the relay, the time is over or ctx
@@ -117,6 +134,7 @@ func (t *tour) lease(ctx context.Context, now time.Time) bool {
 		return now.Before(t.leasedTill) && !now.Before(t.leasedAt)
 	}
 	t.held, t.leasedAt, t.leasedTill = held, now, until
+	t.r.alone.Store(len(held) == queue.Shards)
 	return true
 }
 
@@ -162,6 +180,7 @@ func (t *tour) dispatch(ctx context.Context, now time.Time) (again bool, err err
 	if len(windows) == 0 {
 		return false, nil
 	}
+	t.looked = hyperlocal.Stopwatch()
 	rows, err := c.Queue.Pending(ctx, now, c.Batch, windows...)
 	if err != nil {
 		if ctx.Err() != nil {
