@@ -6,12 +6,16 @@ import (
 	"time"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
+	"github.com/hyperlocal-sdk/hyperlocal/adapters/eventbus/queue"
 )
 
 // Inbox implements [hyperlocal.Inbox] on the table hc_inbox.
 type Inbox struct{ s *Store }
 
-var _ hyperlocal.Inbox = (*Inbox)(nil)
+var (
+	_ hyperlocal.Inbox = (*Inbox)(nil)
+	_ queue.Admission  = (*Inbox)(nil)
+)
 
 // Inbox returns the store's inbox.
 func (s *Store) Inbox() *Inbox { return &Inbox{s} }
@@ -52,6 +56,37 @@ func (i *Inbox) Claim(ctx context.Context, consumer string, tenant hyperlocal.Te
 		}
 	}
 	return out, nil
+}
+
+// inboxAdmit is parkedBlocked and inboxClaim for one event.
+const inboxAdmit = `WITH b AS (SELECT 1 WHERE EXISTS (
+	SELECT 1 FROM hc_parked p WHERE p.tenant = $2 AND p.consumer = $1 AND p.event_id = $7)
+OR EXISTS (
+	SELECT 1 FROM hc_parked p WHERE NOT p.dead AND p.consumer = $1 AND p.tenant = $2 AND p.aggregate_kind = $3
+		AND p.aggregate_id = $4 AND (p.aggregate_version, p.n) < ($5, $6))),
+c AS (INSERT INTO hc_inbox (tenant, consumer, event_id, seen_at) SELECT $2, $1, $7, $8 WHERE NOT EXISTS (SELECT 1 FROM b)
+	ON CONFLICT DO NOTHING RETURNING 1)
+SELECT EXISTS (SELECT 1 FROM b), EXISTS (SELECT 1 FROM c)`
+
+// Admit implements [queue.Admission]: in one statement on PostgreSQL, in two on SQLite, which
+// has no round trips to save.
+func (i *Inbox) Admit(ctx context.Context, consumer string, e hyperlocal.Envelope) (blocked, fresh bool, err error) {
+	if err := i.s.inTx(ctx); err != nil {
+		return false, false, err
+	}
+	if i.s.dialect == SQLite {
+		waits, err := i.s.Queue().Blocked(ctx, consumer, e)
+		if err != nil || waits[0] {
+			return err == nil, false, err
+		}
+		claimed, err := i.Claim(ctx, consumer, e.Tenant, e.ID)
+		return false, len(claimed) > 0, err
+	}
+	args := []any{
+		consumer, string(e.Tenant), e.Aggregate.Kind, e.Aggregate.ID, e.AggregateVersion, e.N, e.ID, i.s.at(i.s.clock.Now()),
+	}
+	err = i.s.query(ctx, inboxAdmit, nil, args, func(rows row) error { return rows.Scan(&blocked, &fresh) })
+	return blocked, fresh, err
 }
 
 const inboxPrune = `DELETE FROM hc_inbox WHERE (tenant, consumer, event_id) IN (

@@ -1,8 +1,12 @@
 package bunstore
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"time"
 
+	"github.com/hyperlocal-sdk/hyperlocal"
 	"github.com/hyperlocal-sdk/hyperlocal/adapters/eventbus/queue"
 	"github.com/hyperlocal-sdk/hyperlocal/adapters/eventbus/queuetest"
 )
@@ -28,4 +32,59 @@ func TestShardsAgree(t *testing.T) {
 			t.Errorf("%q is in shard %d here, %d there", key, OutboxShard(key), queue.Shard(key))
 		}
 	}
+}
+
+// TestAdmit: one question tells what Blocked and Claim tell one after the other.
+func TestAdmit(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, d Dialect) {
+		s := openStore(t, d)
+		ids := hyperlocal.RandomIDs{}
+		event := func(aggregate string, version int64, n int) hyperlocal.Envelope {
+			return hyperlocal.Envelope{
+				ID: ids.NewID(), Name: "order.changed", Version: 1, Tenant: "acme", Aggregate: hyperlocal.NewRef("order", aggregate),
+				AggregateVersion: version, N: n, Time: time.Now(), Actor: hyperlocal.System("test"), Payload: []byte(`{}`),
+			}
+		}
+		before, waiting, behind, foreign := event("a", 1, 0), event("a", 1, 1), event("a", 2, 0), event("b", 9, 0)
+		dead, afterDead := event("c", 1, 0), event("c", 2, 0)
+		for _, p := range []queue.Parked{{Envelope: waiting}, {Envelope: dead, Dead: true}} {
+			p.Consumer, p.Due, p.At = "mailer", time.Now(), time.Now()
+			if err := s.Queue().Park(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		undone := errors.New("undone")
+		admit := func(what, consumer string, e hyperlocal.Envelope, wantBlocked, wantFresh bool, result error) {
+			t.Helper()
+			err := s.WithinTx(t.Context(), func(ctx context.Context) error {
+				blocked, fresh, err := s.Inbox().Admit(ctx, consumer, e)
+				if err == nil && (blocked != wantBlocked || fresh != wantFresh) {
+					t.Errorf("%s: blocked %t, fresh %t; want %t, %t", what, blocked, fresh, wantBlocked, wantFresh)
+				}
+				return errors.Join(err, result)
+			})
+			if !errors.Is(err, result) {
+				t.Fatal(err)
+			}
+		}
+		admit("in a transaction that is undone", "mailer", before, false, true, undone)
+		admit("before a parked one", "mailer", before, false, true, nil)
+		admit("the second time", "mailer", before, false, false, nil)
+		admit("for another consumer", "search", before, false, true, nil)
+		admit("a parked one", "mailer", waiting, true, false, nil)
+		admit("behind a parked one", "mailer", behind, true, false, nil)
+		admit("behind another consumer's parked one", "search", behind, false, true, nil)
+		admit("another aggregate's", "mailer", foreign, false, true, nil)
+		admit("a dead one", "mailer", dead, true, false, nil)
+		admit("behind a dead one", "mailer", afterDead, false, true, nil)
+		if err := s.Queue().Settle(t.Context(), queue.Parked{Consumer: "mailer", Envelope: waiting}.ID()); err != nil {
+			t.Fatal(err)
+		}
+		admit("what is not parked any more", "mailer", waiting, false, true, nil)
+		admit("when nothing is before it", "mailer", behind, false, true, nil)
+		if _, _, err := s.Inbox().Admit(t.Context(), "mailer", foreign); !errors.Is(err, errTxRequired) {
+			t.Errorf("outside a transaction: %v", err)
+		}
+	})
 }

@@ -54,14 +54,7 @@ const (
 func (c *consumer) apply(ctx context.Context, r *reaction, events []hyperlocal.Envelope, from provenance) error {
 	b := c.bus
 	return b.c.Tx.WithinTx(ctx, func(ctx context.Context) error {
-		todo := events
-		if from == fresh {
-			var err error
-			if todo, err = c.letPass(ctx, events); err != nil {
-				return err
-			}
-		}
-		todo, err := c.claim(ctx, todo)
+		todo, err := c.take(ctx, events, from)
 		if err != nil {
 			return err
 		}
@@ -90,25 +83,57 @@ func (c *consumer) apply(ctx context.Context, r *reaction, events []hyperlocal.E
 	})
 }
 
+// take claims the events and returns those that are to be handled now, in order. Those that
+// have to wait behind parked ones are parked.
+func (c *consumer) take(ctx context.Context, events []hyperlocal.Envelope, from provenance) ([]hyperlocal.Envelope, error) {
+	if from == parked {
+		return c.claim(ctx, events)
+	}
+	if at, ok := c.bus.c.Inbox.(queue.Admission); ok && len(events) == 1 {
+		blocked, isNew, err := at.Admit(ctx, c.name, events[0])
+		switch {
+		case err != nil:
+			return nil, err
+		case blocked:
+			return nil, c.wait(ctx, events...)
+		case isNew:
+			return events, nil
+		}
+		return nil, nil
+	}
+	pass, err := c.letPass(ctx, events)
+	if err != nil {
+		return nil, err
+	}
+	return c.claim(ctx, pass)
+}
+
+// wait parks events that have to wait behind others. One that was handled before, and is
+// delivered again, settles itself when its turn comes.
+func (c *consumer) wait(ctx context.Context, events ...hyperlocal.Envelope) error {
+	now := c.bus.c.Clock.Now()
+	messages := make([]queue.Parked, len(events))
+	for i, e := range events {
+		messages[i] = queue.Parked{Consumer: c.name, Envelope: e, Due: now, At: now}
+	}
+	return c.bus.c.Queue.Park(ctx, messages...)
+}
+
 // letPass parks the events that have to wait behind others, and returns the rest.
 func (c *consumer) letPass(ctx context.Context, events []hyperlocal.Envelope) ([]hyperlocal.Envelope, error) {
-	b := c.bus
-	blocked, err := b.c.Queue.Blocked(ctx, c.name, events...)
+	blocked, err := c.bus.c.Queue.Blocked(ctx, c.name, events...)
 	if err != nil || !slices.Contains(blocked, true) {
 		return events, err
 	}
-	now := b.c.Clock.Now()
-	var pass []hyperlocal.Envelope
-	var wait []queue.Parked
+	var pass, wait []hyperlocal.Envelope
 	for i, e := range events {
 		if blocked[i] {
-			wait = append(wait, queue.Parked{Consumer: c.name, Envelope: e, Due: now, At: now})
+			wait = append(wait, e)
 			continue
 		}
 		pass = append(pass, e)
 	}
-	// One that was handled before, and is delivered again, settles itself when its turn comes.
-	return pass, b.c.Queue.Park(ctx, wait...)
+	return pass, c.wait(ctx, wait...)
 }
 
 // claim returns the events that this consumer has not handled, in order.

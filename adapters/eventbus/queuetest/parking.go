@@ -41,6 +41,11 @@ func testBlocked(t *testing.T, h Harness) {
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: blocked %v, %v; want %v", consumer, got, err, want)
 		}
+		for i, e := range []hyperlocal.Envelope{a1, a2, a3, b1, c1} {
+			if got, err := h.Queue.Blocked(t.Context(), consumer, e); err != nil || !slices.Equal(got, want[i:i+1]) {
+				t.Errorf("%s: event %d alone is blocked: %v, %v; want %v", consumer, i, got, err, want[i])
+			}
+		}
 	}
 	blocked("m", false, false, false, false, false)
 	dead := parked("m", c1, noon())
