@@ -88,3 +88,54 @@ func TestAdmit(t *testing.T) {
 		}
 	})
 }
+
+// TestMarksAreLight: a mark does not wait for the disk, but for it to be part of a transaction
+// that does.
+func TestMarksAreLight(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, Postgres)
+	for _, text := range []string{
+		`CREATE TABLE seen (setting text)`,
+		`CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS
+			$$BEGIN INSERT INTO seen VALUES (current_setting('synchronous_commit')); RETURN NULL; END$$`,
+		`CREATE TRIGGER see AFTER UPDATE ON ` + s.schema + `.hc_outbox FOR EACH ROW EXECUTE FUNCTION see()`,
+	} {
+		if _, err := s.pool.ExecContext(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var places []queue.Place
+	err := s.WithinTx(t.Context(), func(ctx context.Context) error {
+		places = nil
+		for _, id := range []string{"a", "b"} {
+			e := hyperlocal.Envelope{
+				ID: hyperlocal.RandomIDs{}.NewID(), Name: "order.changed", Version: 1, Tenant: "acme",
+				Aggregate: hyperlocal.NewRef("order", id), AggregateVersion: 1, Time: time.Now(), Payload: []byte(`{}`),
+			}
+			places = append(places, queue.PlaceOf(e))
+			if err := s.Outbox().Append(ctx, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Queue().Mark(t.Context(), time.Now(), places[:1], nil); err != nil {
+		t.Fatal(err)
+	}
+	err = s.WithinTx(t.Context(), func(ctx context.Context) error {
+		return s.Queue().Mark(ctx, time.Now(), places[1:], nil)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen string
+	if err := s.pool.QueryRowContext(t.Context(), `SELECT string_agg(setting, ' ' ORDER BY ctid) FROM seen`).Scan(&seen); err != nil {
+		t.Fatal(err)
+	}
+	if seen != "off on" {
+		t.Errorf("synchronous_commit was %q, want off for the mark alone, on within a transaction", seen)
+	}
+}
