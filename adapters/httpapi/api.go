@@ -28,11 +28,14 @@ const Version = "1.0.0"
 // api is the edge while it is built and while it runs.
 type api struct {
 	Config
-	challenge string
-	huma      huma.API
+	challenge    string
+	cacheControl []string // of shared answers
+	huma         huma.API
 }
 
-func newAPI(c Config) *api { return &api{Config: c, challenge: cmp.Or(c.Challenge, "Bearer")} }
+func newAPI(c Config) *api {
+	return &api{Config: c, challenge: cmp.Or(c.Challenge, "Bearer"), cacheControl: []string{c.Freshness.header()}}
+}
 
 // mount registers the operations of the services that there are, then the pages that describe
 // them.
@@ -118,10 +121,11 @@ type operation struct {
 	tag, summary     string
 	about            string
 	access           access
-	key              bool  // the Idempotency-Key header is required
-	status           int   // of a success; 200 if zero
-	also             []int // further statuses of a success
-	errors           []int // beside those that follow from the rest
+	key              bool    // the Idempotency-Key header is required
+	status           int     // of a success; 200 if zero
+	also             []int   // further statuses of a success
+	shared           *shared // the answer is the same for many
+	errors           []int   // beside those that follow from the rest
 }
 
 // register adds an operation. I and O are as the framework wants them: parameters in tagged
@@ -166,6 +170,9 @@ func register[I, O any](a *api, op operation, handle func(ctx context.Context, c
 		}
 		for _, p := range o.Parameters {
 			neverNull(p.Schema)
+		}
+		if op.shared != nil {
+			describeShared(o)
 		}
 		success := o.Responses[statusText(h.DefaultStatus)]
 		for _, s := range op.also {

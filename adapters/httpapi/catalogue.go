@@ -85,15 +85,9 @@ type ShopPath struct {
 type (
 	shopsOutput    struct{ Body shopList }
 	productsOutput struct{ Body productList }
-	productOutput  struct {
-		ETag string `header:"ETag"`
-		Body productView
-	}
-	shopOutput struct {
-		ETag string `header:"ETag"`
-		Body shopView
-	}
-	shopsInput struct {
+	productOutput  struct{ Body productView }
+	shopOutput     struct{ Body shopView }
+	shopsInput     struct {
 		PageParams
 		Open bool `doc:"Only shops that are open." query:"open"`
 	}
@@ -111,18 +105,20 @@ type (
 func (a *api) catalogOperations() {
 	register(a, operation{
 		id: "listShops", method: http.MethodGet, path: "/v1/shops", tag: tagCatalogue, summary: "List shops by name", access: known,
+		shared: &shared{about: aboutShops, open: true},
 	}, a.listShops)
 	register(a, operation{
 		id: "getShop", method: http.MethodGet, path: "/v1/shops/{merchant}", tag: tagCatalogue, summary: "Read a shop", access: known,
+		shared: &shared{about: aboutMerchant, open: true},
 		errors: []int{http.StatusNotFound},
 	}, a.getShop)
 	register(a, operation{
 		id: "listProducts", method: http.MethodGet, path: "/v1/shops/{merchant}/products", tag: tagCatalogue,
-		summary: "List the products of a shop by title, with variants and prices", access: known, errors: []int{http.StatusNotFound},
+		summary: "List the products of a shop by title, with variants and prices", access: known, shared: &shared{about: aboutMerchant}, errors: []int{http.StatusNotFound},
 	}, a.listProducts)
 	register(a, operation{
 		id: "getProduct", method: http.MethodGet, path: "/v1/products/{product}", tag: tagCatalogue,
-		summary: "Read a product with its variants and prices", access: known, errors: []int{http.StatusNotFound},
+		summary: "Read a product with its variants and prices", access: known, shared: &shared{about: aboutProduct}, errors: []int{http.StatusNotFound},
 	}, a.getProduct)
 }
 
@@ -141,7 +137,7 @@ func (a *api) getShop(ctx context.Context, c caller, in *ShopPath) (*shopOutput,
 	if err != nil {
 		return nil, err
 	}
-	return &shopOutput{ETag: etag(shop.Version), Body: viewShop(shop)}, nil
+	return &shopOutput{Body: viewShop(shop)}, nil
 }
 
 func (a *api) listProducts(ctx context.Context, c caller, in *productsInput) (*productsOutput, error) {
@@ -174,7 +170,7 @@ func (a *api) getProduct(ctx context.Context, c caller, in *productInput) (*prod
 	if p.State != catalog.Active && !c.sells(p.Merchant) {
 		return nil, catalog.ErrProductNotFound.With("product", in.Product)
 	}
-	return &productOutput{ETag: etag(p.Version), Body: viewProduct(p)}, nil
+	return &productOutput{Body: viewProduct(p)}, nil
 }
 
 // sells reports whether the caller sees what a merchant has not published.

@@ -50,6 +50,11 @@ type Config struct {
 	// changes from a browser beside our own.
 	TrustedOrigins []string
 
+	// Cache keeps the answers of the catalogue, which many ask for; nil: each is computed. It
+	// has to be told of changes, see Affected.
+	Cache     Cache
+	Freshness Freshness // of answers of the catalogue, in the hands of others
+
 	Logger *slog.Logger        // access and error log; nil means none
 	IDs    hyperlocal.IDSource // names requests; RandomIDs by default
 	Limits Limits
@@ -92,6 +97,7 @@ func (l *Limits) setDefaults() {
 // time is over is never sent; TLS, rate limits, and CORS if other sites are to call the API from browsers.
 func New(c Config) (http.Handler, error) {
 	c.Limits.setDefaults()
+	c.Freshness.setDefaults()
 	var wrong []error
 	require := func(ok bool, field, message string) {
 		if !ok {

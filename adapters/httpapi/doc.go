@@ -44,6 +44,22 @@
 // change accepts one. A repetition is answered with what the first request achieved and the
 // header Idempotency-Replayed; the same key with another request is refused with 422.
 //
+// # Answers that many ask for
+//
+// Shops and products are answered with a strong ETag made of the bytes, with 304 for an
+// If-None-Match that knows them, and with a Cache-Control as Config.Freshness says: for the
+// caller alone unless the host says that its catalogue is public. Config.Cache keeps such
+// answers (package adapters/cache); who is asking is found out and checked for every request
+// all the same. What is kept is computed for a caller without rights. Those who manage shops
+// read products past it, and none of their answers is used without asking again.
+//
+// How old an answer can be is what the cache states, 5 s without Redis and less when events
+// come in, plus Freshness.MaxAge in the caller's hands, plus StaleWhileRevalidate in a CDN's.
+// Prices are taken from the database when an order is placed, whatever the caller has read.
+//
+// Stock levels are never cached: whoever reads them is about to change them and states the
+// version that was read.
+//
 // # Time zones
 //
 // The time zone of an order must be in the IANA database. Import time/tzdata where the machine

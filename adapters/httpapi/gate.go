@@ -27,7 +27,7 @@ type gate struct {
 }
 
 // pass is the operation's middleware.
-func (g gate) pass(hctx huma.Context, next func(huma.Context)) {
+func (g *gate) pass(hctx huma.Context, next func(huma.Context)) {
 	r, w := humachi.Unwrap(hctx)
 	entry := entryFrom(r.Context())
 	entry.operation, entry.route = g.op.id, g.op.path
@@ -35,6 +35,10 @@ func (g gate) pass(hctx huma.Context, next func(huma.Context)) {
 		c, err := g.admit(r, entry)
 		if err != nil {
 			g.api.refuse(w, r, err)
+			return
+		}
+		if g.op.shared != nil {
+			g.answer(hctx, next, &c, w, r)
 			return
 		}
 		hctx = huma.WithValue(hctx, callerKey{}, c)
@@ -47,7 +51,7 @@ func (g gate) pass(hctx huma.Context, next func(huma.Context)) {
 }
 
 // admit finds out who is asking and whether they may.
-func (g gate) admit(r *http.Request, entry *entry) (caller, error) {
+func (g *gate) admit(r *http.Request, entry *entry) (caller, error) {
 	p, err := g.api.Authenticate(r)
 	if err != nil {
 		return caller{}, err
@@ -66,7 +70,7 @@ func (g gate) admit(r *http.Request, entry *entry) (caller, error) {
 }
 
 // read checks the key and takes the body in.
-func (g gate) read(w http.ResponseWriter, r *http.Request) error {
+func (g *gate) read(w http.ResponseWriter, r *http.Request) error {
 	if err := g.checkKey(r.Header.Values(headerKey)); err != nil {
 		return err
 	}
@@ -90,7 +94,7 @@ func (g gate) read(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (g gate) checkKey(values []string) error {
+func (g *gate) checkKey(values []string) error {
 	if g.raw || g.op.method == http.MethodGet {
 		return nil // it means nothing there
 	}

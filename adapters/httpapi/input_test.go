@@ -209,7 +209,7 @@ func TestBadHeadersAndAddressesAreRefused(t *testing.T) {
 			w.do(c.r).refused(c.status, "invalid", c.reason)
 		})
 	}
-	if got := w.do(request{method: "PUT", path: "/v1/orders", as: "ann"}).header.Values("Allow"); strings.Join(got, ", ") != "GET, POST" {
+	if got := w.do(request{method: "PUT", path: "/v1/orders", as: "ann"}).header.Values("Allow"); strings.Join(got, ", ") != "GET, HEAD, POST" {
 		t.Errorf("allowed: %v", got)
 	}
 	w.get("ann", "/v1/nothing").refused(http.StatusNotFound, "not_found", "http/not_found")
@@ -442,7 +442,7 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 			t.Errorf("%s: %v", path, maps.Collect(maps.All(h)))
 		}
 	}
-	if got := w.get("ann", "/v1/shops").header.Get("Cache-Control"); got != "no-store" {
+	if got := w.get("ann", "/v1/orders").header.Get("Cache-Control"); got != "no-store" {
 		t.Errorf("cache control %q", got)
 	}
 }

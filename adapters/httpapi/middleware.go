@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -37,6 +38,25 @@ func entryFrom(ctx context.Context) *entry {
 	return &entry{}
 }
 
+// requestContext carries what belongs to one request, in place of a context for each thing.
+type requestContext struct {
+	context.Context //nolint:containedctx // it is one
+
+	entry entry
+	route *chi.Context
+}
+
+// Value implements context.Context.
+func (c *requestContext) Value(key any) any {
+	switch key {
+	case entryKey{}:
+		return &c.entry
+	case chi.RouteCtxKey: // the router makes a copy of the request to add its own
+		return c.route
+	}
+	return c.Context.Value(key)
+}
+
 func (e *entry) fail(p *Problem) { e.problem = p }
 
 // around puts what holds for every request around the router, outermost first: log, panics,
@@ -47,15 +67,26 @@ func (a *api) around(router chi.Router, origins *http.CrossOriginProtection) htt
 		for _, m := range []string{http.MethodGet, http.MethodPost} {
 			if router.Match(chi.NewRouteContext(), m, r.URL.Path) {
 				w.Header().Add("Allow", m)
+				if m == http.MethodGet {
+					w.Header().Add("Allow", http.MethodHead)
+				}
 			}
 		}
 		a.refuse(w, r, ErrMethod)
 	})
+	routes := sync.Pool{New: func() any { return chi.NewRouteContext() }}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := hyperlocal.Stopwatch()
-		e := &entry{id: a.requestID(r), route: "unmatched"}
-		ctx := context.WithValue(r.Context(), entryKey{}, e)
-		ctx = hyperlocal.ContextWithCause(ctx, hyperlocal.Cause{Correlation: e.id, TraceParent: traceParent(r)})
+		route, _ := routes.Get().(*chi.Context)
+		defer routes.Put(route)
+		route.Reset()
+		route.RouteMethod = r.Method
+		if r.Method == http.MethodHead { // it asks for the headers of a GET; the server leaves the body out
+			route.RouteMethod = http.MethodGet
+		}
+		request := &requestContext{Context: r.Context(), entry: entry{id: a.requestID(r), route: "unmatched"}, route: route}
+		e := &request.entry
+		ctx := hyperlocal.ContextWithCause(request, hyperlocal.Cause{Correlation: e.id, TraceParent: traceParent(r)})
 		out := &response{ResponseWriter: w}
 		defer func() {
 			v := recover()
@@ -84,13 +115,23 @@ func (a *api) around(router chi.Router, origins *http.CrossOriginProtection) htt
 
 // headers are safe for everything that we serve; the documentation page loosens one.
 func headers(h http.Header, id string) {
-	h.Set(headerRequestID, id)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-store")
+	h[headerRequestID] = []string{id}
+	h["X-Content-Type-Options"] = headerNoSniff
+	h["Content-Security-Policy"] = headerPolicy
+	h["Cross-Origin-Resource-Policy"] = headerSameOrigin
+	h["Referrer-Policy"] = headerNoReferrer
+	h["Cache-Control"] = headerNoStore
 }
+
+// What every request pays for is made once. Nobody appends to these in place: they are as long
+// as their arrays.
+var (
+	headerNoSniff    = []string{"nosniff"}
+	headerPolicy     = []string{"default-src 'none'; frame-ancestors 'none'"}
+	headerSameOrigin = []string{"same-origin"}
+	headerNoReferrer = []string{"no-referrer"}
+	headerNoStore    = []string{"no-store"}
+)
 
 // maxRequestID bounds the names that callers give to their requests.
 const maxRequestID = 64
@@ -129,6 +170,9 @@ func (a *api) readable(u *url.URL) bool {
 	if len(u.Path)+len(u.RawQuery) > a.Limits.URL || !plain(u.Path) {
 		return false
 	}
+	if u.RawQuery == "" {
+		return true
+	}
 	values, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
 		return false
@@ -162,6 +206,13 @@ func (a *api) crashed(w *response, r *http.Request, e *entry, v any) {
 // log writes the line of a request. Only what nobody else may see says why.
 func (a *api) log(ctx context.Context, e *entry, method string, w *response, took time.Duration) {
 	level := slog.LevelInfo
+	failed := e.problem != nil && e.problem.Status >= http.StatusInternalServerError && e.problem.cause != nil
+	if failed {
+		level = slog.LevelError
+	}
+	if !a.Logger.Enabled(ctx, level) {
+		return
+	}
 	attrs := []slog.Attr{
 		slog.String("request", e.id), slog.String("method", method), slog.String("route", e.route),
 		slog.String("operation", e.operation), slog.Int("status", w.status()), slog.Int64("bytes", w.bytes),
@@ -169,8 +220,7 @@ func (a *api) log(ctx context.Context, e *entry, method string, w *response, too
 	}
 	if p := e.problem; p != nil {
 		attrs = append(attrs, slog.String("reason", p.Reason))
-		if p.Status >= http.StatusInternalServerError && p.cause != nil {
-			level = slog.LevelError
+		if failed {
 			attrs = append(attrs, slog.String("error", masked(p.cause.Error())))
 		}
 	}
