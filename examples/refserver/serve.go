@@ -22,7 +22,9 @@ type serveCommand struct {
 
 	GatewayTimeout time.Duration `default:"10s" help:"How long a payment gateway may take to answer; afterwards the outcome counts as unknown and is looked up."`
 	DrainDelay     time.Duration `default:"1s" help:"How long requests are still taken after /readyz has begun to fail on the way out."`
-	KeepKeys       time.Duration `default:"72h" help:"How long idempotency keys are remembered, at least 24h."`
+	CacheRedis     string        `help:"A Redis in which several servers share their cached answers, such as redis://localhost:6379/0; each keeps its own if left out." placeholder:"URL"`
+
+	KeepKeys time.Duration `default:"72h" help:"How long idempotency keys are remembered, at least 24h."`
 }
 
 // leastKeys is how long clients may rely on their idempotency keys.
@@ -55,7 +57,7 @@ func (c *serveCommand) Run(ctx context.Context, con *console) error {
 	a, err := app.New(ctx, app.Config{
 		DSN: c.DB, Addr: c.Addr, Seed: c.Seed, Logger: log,
 		NoIntake:       !c.Intake,
-		GatewayTimeout: c.GatewayTimeout, DrainDelay: c.DrainDelay, KeepKeys: c.KeepKeys,
+		GatewayTimeout: c.GatewayTimeout, DrainDelay: c.DrainDelay, KeepKeys: c.KeepKeys, CacheRedis: c.CacheRedis,
 	})
 	if err != nil {
 		return err

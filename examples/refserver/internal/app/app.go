@@ -12,7 +12,11 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/hyperlocal-sdk/hyperlocal"
+	"github.com/hyperlocal-sdk/hyperlocal/adapters/cache"
+	"github.com/hyperlocal-sdk/hyperlocal/adapters/cache/rediscache"
 	"github.com/hyperlocal-sdk/hyperlocal/adapters/httpapi"
 	"github.com/hyperlocal-sdk/hyperlocal/order"
 	"github.com/hyperlocal-sdk/hyperlocal/payment"
@@ -36,6 +40,9 @@ type Config struct {
 	DrainDelay time.Duration
 	// KeepKeys is how long a server remembers idempotency keys; zero: 72 hours.
 	KeepKeys time.Duration
+	// CacheRedis is the address of a Redis in which servers share their cached answers, such as
+	// redis://localhost:6379/0; "" for none: each server then keeps its own.
+	CacheRedis string
 	// Database, if set, is used in place of DSN and is not closed.
 	Database *Database
 }
@@ -48,6 +55,7 @@ type App struct {
 	Keys Keys // one for each kind of caller of the seeded tenant
 
 	config   Config
+	redis    *redis.Client // nil without CacheRedis
 	clock    hyperlocal.Clock
 	log      *slog.Logger
 	workers  workers
@@ -96,9 +104,13 @@ func New(ctx context.Context, c Config) (a *App, err error) {
 	if err := a.DB.Migrate(ctx); err != nil {
 		return a, err
 	}
+	shared, err := a.openRedis()
+	if err != nil {
+		return a, err
+	}
 	a.workers.init(a)
 	if a.Services, err = Wire(a.DB, Wiring{
-		Clock: c.Clock, Logger: c.Logger, Policy: c.Policy, GatewayTimeout: c.GatewayTimeout, Wake: a.workers.wake,
+		Clock: c.Clock, Logger: c.Logger, Policy: c.Policy, GatewayTimeout: c.GatewayTimeout, Shared: shared, Wake: a.workers.wake,
 		Intake: !c.NoIntake,
 	}); err != nil {
 		return a, err
@@ -116,7 +128,7 @@ func New(ctx context.Context, c Config) (a *App, err error) {
 	}
 	handler, err := httpapi.New(httpapi.Config{
 		Orders: a.Orders, Stock: a.Stock, Catalog: a.Catalog, Payments: a.Payments, Loyalty: a.Loyalty, Ledger: a.Ledger,
-		Authenticate: a.Keys.Authenticate, Ready: a.ready, Logger: c.Logger, Limits: limits,
+		Cache: a.Answers, Authenticate: a.Keys.Authenticate, Ready: a.ready, Logger: c.Logger, Limits: limits,
 	})
 	if err != nil {
 		return a, err
@@ -128,6 +140,21 @@ func New(ctx context.Context, c Config) (a *App, err error) {
 		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelWarn),
 	}
 	return a, nil
+}
+
+// openRedis returns the shared layer of cached answers, nil if there is none. It does not
+// connect: a server without its Redis is slower and works.
+func (a *App) openRedis() (cache.Shared, error) {
+	if a.config.CacheRedis == "" {
+		return nil, nil //nolint:nilnil // no layer is what the cache takes as none
+	}
+	options, err := redis.ParseURL(a.config.CacheRedis)
+	if err != nil {
+		return nil, hyperlocal.Invalid("server", "cache_redis", "the address of a Redis looks like redis://localhost:6379/0")
+	}
+	options.ContextTimeoutEnabled, options.MaxRetries, options.DialerRetries = true, -1, 1 // the cache has no time to wait
+	a.redis = redis.NewClient(options)
+	return rediscache.New(rediscache.Config{Client: a.redis})
 }
 
 func explainListen(addr string, err error) error {
@@ -279,6 +306,9 @@ func (a *App) Close() error {
 	}
 	if a.Services != nil {
 		errs = append(errs, a.Services.Close())
+	}
+	if a.redis != nil {
+		errs = append(errs, a.redis.Close())
 	}
 	if a.DB != nil && a.config.Database == nil {
 		errs = append(errs, a.DB.Close())

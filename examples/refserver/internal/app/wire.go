@@ -9,9 +9,11 @@ import (
 	"github.com/hyperlocal-sdk/hyperlocal"
 	"github.com/hyperlocal-sdk/hyperlocal/adapters/bridge"
 	"github.com/hyperlocal-sdk/hyperlocal/adapters/bunstore"
+	"github.com/hyperlocal-sdk/hyperlocal/adapters/cache"
 	"github.com/hyperlocal-sdk/hyperlocal/adapters/eventbus"
 	"github.com/hyperlocal-sdk/hyperlocal/adapters/failpoint"
 	"github.com/hyperlocal-sdk/hyperlocal/adapters/gateways/sandbox"
+	"github.com/hyperlocal-sdk/hyperlocal/adapters/httpapi"
 	"github.com/hyperlocal-sdk/hyperlocal/catalog"
 	"github.com/hyperlocal-sdk/hyperlocal/community"
 	"github.com/hyperlocal-sdk/hyperlocal/inventory"
@@ -32,6 +34,7 @@ type Services struct {
 	Community *community.Service
 	Sandbox   *sandbox.Gateway
 	Bus       *eventbus.Bus
+	Answers   *cache.Cache // of the HTTP edge
 
 	transport *eventbus.InProcess
 }
@@ -45,6 +48,8 @@ type Wiring struct {
 	GatewayTimeout time.Duration
 	// Intake commits concurrent single calls together, see order.Config.Intake.
 	Intake bool
+	// Shared is where several servers share their cached answers; nil for nowhere.
+	Shared cache.Shared
 	// Wake tells a worker that something is due sooner: "orders", "payments".
 	Wake func(worker string)
 }
@@ -89,12 +94,19 @@ func Wire(db *Database, w Wiring) (*Services, error) {
 	s.transport = transport
 	outbox := s.Bus.Outbox(db.Outbox)
 
+	// What many ask for is kept, until an event tells that it has changed.
+	if s.Answers, err = cache.New(cache.Config{
+		Affected: httpapi.Affected, Shared: w.Shared, Clock: w.Clock, Logger: w.Logger,
+	}); err != nil {
+		return nil, err
+	}
+
 	// The books and what is sold.
 	if s.Ledger, err = ledger.New(ledger.Config{Store: db.Ledger, Tx: db, Clock: w.Clock, IDs: ids, Intake: gather.ledger}); err != nil {
 		return nil, err
 	}
 	if s.Catalog, err = catalog.New(catalog.Config{
-		Store: db.Catalog, Tx: db, Outbox: outbox, Clock: w.Clock, IDs: ids,
+		Store: db.Catalog, Tx: db, Outbox: s.Answers.Outbox(outbox), Clock: w.Clock, IDs: ids,
 	}); err != nil {
 		return nil, err
 	}

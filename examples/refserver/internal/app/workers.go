@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
+	"github.com/hyperlocal-sdk/hyperlocal/adapters/cache"
+	"github.com/hyperlocal-sdk/hyperlocal/adapters/eventbus"
+	"github.com/hyperlocal-sdk/hyperlocal/adapters/httpapi"
 )
 
 // batch is how many due things a worker takes at a time.
@@ -91,6 +94,13 @@ func (w *workers) wake(name string) {
 func (w *workers) run(ctx context.Context, started func()) error {
 	for _, j := range w.jobs {
 		w.wg.Go(func() { w.loop(ctx, j) })
+	}
+	if w.app.server != nil {
+		// It hears of changes until the transport is closed, after the relay: see Close.
+		topics := cache.Topics(httpapi.CachedEvents()...)
+		if err := eventbus.Listen(context.WithoutCancel(ctx), w.app.transport, topics, w.app.log, w.app.Answers.Drop); err != nil {
+			return err
+		}
 	}
 	w.wg.Add(1)
 	defer w.wg.Done()
