@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,35 +13,63 @@ import (
 
 // Sample is what one run of a load measured.
 type Sample struct {
-	Calls         int
-	Elapsed       time.Duration
-	P50, P95, P99 time.Duration
+	Calls   int
+	Elapsed time.Duration
+	times   histogram
 }
 
 // PerSecond is the rate of successful calls.
-func (s Sample) PerSecond() float64 {
+func (s *Sample) PerSecond() float64 {
 	if s.Elapsed <= 0 {
 		return 0
 	}
 	return float64(s.Calls) / s.Elapsed.Seconds()
 }
 
+// add counts another run of the same load.
+func (s *Sample) add(other *Sample) {
+	s.Calls += other.Calls
+	s.Elapsed += other.Elapsed
+	s.times.merge(&other.times)
+}
+
 // call makes one call as the given client. pick(n) is a random number in [0, n).
 type call func(ctx context.Context, client int, pick func(n int) int) error
 
-// run calls f from every client without a pause: first for warm, then measured for length. In
-// between, while the clients go on, settle (if any) has the database look at what it holds by
-// now. The first error ends the run.
-func run(ctx context.Context, clients int, warm, length time.Duration, settle func(context.Context) error, f call) (Sample, error) {
+// load is how a call is repeated.
+type load struct {
+	clients int
+	warm    time.Duration // before anything is measured
+	length  time.Duration
+	// settle, if any, has the database look at what it holds between warming up and measuring,
+	// while the clients go on.
+	settle func(ctx context.Context) error
+	// begin and end, if any, are called around what is measured.
+	begin, end func(ctx context.Context) error
+}
+
+func (o Options) load() load {
+	return load{clients: o.Clients, warm: o.Duration / 5, length: o.Duration}
+}
+
+// measured has m measure what is measured of the load.
+func (l load) measured(m *meter) load {
+	l.settle, l.begin, l.end = m.room.settle, m.begin, m.end
+	return l
+}
+
+// run calls f from every client without a pause: first to warm up, then measured. The first
+// error ends the run.
+func (l load) run(ctx context.Context, f call) (*Sample, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var measuring, over atomic.Bool
-	taken := make([][]time.Duration, clients)
+	taken := make([]*histogram, l.clients)
 	var wg sync.WaitGroup
-	for c := range clients {
+	for c := range l.clients {
 		wg.Go(func() {
 			pick := picker()
-			mine := make([]time.Duration, 0, 1<<14)
+			mine := &histogram{}
 			for !over.Load() && ctx.Err() == nil {
 				counted := measuring.Load()
 				began := hyperlocal.Stopwatch()
@@ -51,45 +78,46 @@ func run(ctx context.Context, clients int, warm, length time.Duration, settle fu
 					break
 				}
 				if counted {
-					mine = append(mine, hyperlocal.Since(began))
+					mine.add(hyperlocal.Since(began))
 				}
 			}
 			taken[c] = mine
 		})
 	}
-	wait(ctx, warm)
-	if settle != nil {
-		if err := settle(ctx); err != nil {
-			stop(err)
+	at := func(moment func(context.Context) error) {
+		if moment != nil && ctx.Err() == nil {
+			if err := moment(ctx); err != nil {
+				stop(err)
+			}
 		}
-		wait(ctx, warm/2) // statements are planned anew
 	}
+	wait(ctx, l.warm)
+	if l.settle != nil {
+		at(l.settle)
+		wait(ctx, l.warm/2) // statements are planned anew
+	}
+	at(l.begin)
 	measuring.Store(true)
 	began := hyperlocal.Stopwatch()
-	wait(ctx, length)
+	wait(ctx, l.length)
 	over.Store(true)
 	wg.Wait()
-	s := Sample{Elapsed: hyperlocal.Since(began)} // with the last calls, which are counted
-	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
+	s := &Sample{Elapsed: hyperlocal.Since(began)} // with the last calls, which are counted
+	at(l.end)
+	if err := context.Cause(ctx); err != nil {
 		return s, err
 	}
-	if err := ctx.Err(); err != nil {
-		return s, err
+	for _, mine := range taken {
+		s.times.merge(mine)
 	}
-	all := slices.Concat(taken...)
-	slices.Sort(all)
-	s.Calls = len(all)
-	s.P50, s.P95, s.P99 = quantile(all, 50), quantile(all, 95), quantile(all, 99)
+	s.Calls = s.times.total
+	if s.Calls == 0 {
+		return s, errNothing
+	}
 	return s, nil
 }
 
-// quantile returns the smallest value that at least percent of the sorted values do not exceed.
-func quantile(sorted []time.Duration, percent int) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[max(0, (len(sorted)*percent+99)/100-1)]
-}
+var errNothing = errors.New("not one call ended in time; measure for longer, with --duration")
 
 func wait(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)

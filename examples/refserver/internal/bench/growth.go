@@ -1,0 +1,301 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hyperlocal-sdk/hyperlocal"
+)
+
+// Growth measures placements beside From and beside To stored orders, in turns, and tells how
+// large the tables and indexes are. PostgreSQL only. Stored orders are real ones, multiplied
+// with other ids, numbers, keys, customers, items and times by the database itself, and their
+// events have been published.
+func Growth(ctx context.Context, o Options) (*Result, error) {
+	if err := errors.Join(need("--from", o.From, MaxStored), need("--to", o.To, MaxStored)); err != nil {
+		return nil, err
+	}
+	if o.To <= o.From {
+		return nil, fmt.Errorf("%w: --to is more than --from", ErrOptions)
+	}
+	if strings.HasPrefix(o.DSN, "sqlite:") {
+		return nil, ErrPostgresOnly
+	}
+	return within(ctx, &o, func(few *room) (*Result, error) {
+		return within(ctx, &o, func(many *room) (*Result, error) { return growth(ctx, &o, few, many) })
+	})
+}
+
+// rounds is how often each size is measured.
+const rounds = 3
+
+func growth(ctx context.Context, o *Options, few, many *room) (*Result, error) {
+	sizes := []int{o.From, o.To}
+	shops, samples := make([]*shop, 2), []*Sample{{}, {}}
+	for i, own := range []*room{few, many} {
+		s, err := own.open(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		defer s.close()
+		if i == 0 {
+			s.meter.profile = "" // what is profiled is the large one
+		}
+		if err := s.store(ctx, o, sizes[i]); err != nil {
+			return nil, err
+		}
+		shops[i] = s
+	}
+	placement := placer(o.Items)
+	part := *o
+	part.Duration = o.Duration / rounds
+	for round := range rounds {
+		for i, s := range shops {
+			o.tell("round %d of %d: beside %d orders for %s", round+1, rounds, sizes[i], part.Duration)
+			l := part.load().measured(s.meter)
+			l.settle = nil // it has been analysed
+			sample, err := l.run(ctx, func(ctx context.Context, _ int, pick func(int) int) error {
+				_, err := s.Orders.Place(ctx, placement(pick))
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
+			samples[i].add(sample)
+		}
+	}
+	res := &Result{Unit: "orders"}
+	res.ours(samples[1])
+	shops[1].meter.costs(res, samples[1].Calls)
+	from, to := samples[0], samples[1]
+	res.more("from_orders", whole(float64(sizes[0])))
+	res.more("to_orders", whole(float64(sizes[1])))
+	res.more("from_per_second", whole(from.PerSecond()))
+	res.more("to_per_second", whole(to.PerSecond()))
+	res.more("from_p50_ms", millis(from.times.quantile(50)))
+	res.more("to_p50_ms", millis(to.times.quantile(50)))
+	res.more("from_wal_bytes_per_order", whole(float64(shops[0].meter.wal)/float64(from.Calls)))
+	res.more("growth_ratio", decimals(to.PerSecond()/from.PerSecond()))
+	var err error
+	res.Tables, err = many.sizes(ctx)
+	return res, err
+}
+
+// templates is how many orders are placed for real, and then multiplied.
+const templates = 4000
+
+// store brings the database to n orders.
+func (s *shop) store(ctx context.Context, o *Options, n int) error {
+	if err := s.stock(ctx); err != nil {
+		return err
+	}
+	own, real := s.meter.room, min(templates, n)
+	if n < 10*templates { // a few copies of many would be no different from many
+		real = max(1, n/10)
+	}
+	o.tell("placing %d orders", real)
+	placement, pick := placer(Items), picker()
+	for range real {
+		if _, err := s.Orders.Place(ctx, placement(pick)); err != nil {
+			return err
+		}
+	}
+	return own.ask(ctx, func(c *pgx.Conn) error {
+		if err := own.multiply(ctx, o, c, real, n); err != nil {
+			return err
+		}
+		o.tell("vacuuming")
+		for _, t := range multiplied {
+			if _, err := c.Exec(ctx, `VACUUM (ANALYZE) `+t.name); err != nil {
+				return err
+			}
+		}
+		return own.settle(ctx)
+	})
+}
+
+// copied is a table whose rows are multiplied with the orders. Expressions for columns that a
+// copy does not share with its original refer to the original as t and to the number of the
+// copy as k; times are moved into the past for all columns that are times.
+type copied struct {
+	name    string
+	where   string
+	columns map[string]string
+}
+
+const (
+	copyID = `pg_temp.copy_id(%s, k)` // of a uuid
+	// The number at the end, of an item, moves on by 37 with every copy, so that all items are hit.
+	copyItem     = `regexp_replace(%[1]s, '[0-9]+$', ((substring(%[1]s FROM '[0-9]+$')::int + k * 37) %% 10000)::text)`
+	copyCustomer = `regexp_replace(%[1]s, '[0-9]+$', (abs(hashtext(%[2]s::text || k) %% 1000000))::text)`
+)
+
+func idOf(column string) string { return fmt.Sprintf(copyID, "t."+column) }
+
+func idText(column string) string { return fmt.Sprintf(copyID, "t."+column+"::uuid") + "::text" }
+
+func itemOf(column string) string { return fmt.Sprintf(copyItem, "t."+column) }
+
+// orderIn replaces the id of an order in a text.
+func orderIn(column, order string) string {
+	return fmt.Sprintf(`replace(t.%s::text, %s, %s)`, column, order, fmt.Sprintf(copyID, "("+order+")::uuid")+"::text")
+}
+
+// multiplied are the tables that a placement writes, those that others refer to first.
+var multiplied = []copied{
+	{name: "hc_orders", where: "true", columns: map[string]string{
+		"id": idOf("id"), "number": `upper(left(md5(t.number || k), 14))`, "customer": fmt.Sprintf(copyCustomer, "t.customer", "t.id"),
+	}},
+	{name: "hc_order_lines", where: "true", columns: map[string]string{
+		"order_id": idOf("order_id"), "item": itemOf("item"), "variant": itemOf("variant"), "code": itemOf("code"), "title": itemOf("title"),
+	}},
+	{name: "hc_order_history", where: "true", columns: map[string]string{"order_id": idOf("order_id"), "id": idOf("id")}},
+	{name: "hc_stock_reservations", where: "t.owner_kind = 'order'", columns: map[string]string{
+		"owner_id": idText("owner_id"), "id": idOf("id"), "item": itemOf("item"),
+	}},
+	{name: "hc_stock_movements", where: "t.owner_kind = 'order'", columns: map[string]string{
+		"owner_id": idText("owner_id"), "id": idOf("id"), "item": itemOf("item"),
+	}},
+	{name: "hc_outbox", where: "t.aggregate_kind = 'order'", columns: map[string]string{
+		"aggregate_id": idText("aggregate_id"), "id": idOf("id"), "payload": orderIn("payload", "t.aggregate_id"),
+	}},
+	{name: "hc_idempotency", where: "t.result IS NOT NULL AND t.result ->> 'id' IS NOT NULL", columns: map[string]string{
+		"key": idText("key"), "caller": fmt.Sprintf(copyCustomer, "t.caller", "t.key"), "result": orderIn("result", "(t.result ->> 'id')") + "::json",
+	}},
+}
+
+// copyFunctions make the id of a copy: like its original it begins with a time, k minutes
+// earlier, and goes on by chance, which is the same wherever the original is referred to.
+const copyFunctions = `
+CREATE FUNCTION pg_temp.copy_id(id uuid, k bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+	SELECT (lpad(to_hex(('x' || substr(translate(id::text, '-', ''), 1, 12))::bit(48)::bigint - k * 60000), 12, '0')
+		|| '7' || substr(md5(id::text || k), 1, 3) || '8' || substr(md5(id::text || k), 4, 15))::uuid
+$$`
+
+// multiply makes n orders out of the given number of real ones.
+func (own *room) multiply(ctx context.Context, o *Options, c *pgx.Conn, real, n int) error {
+	if err := own.prepareCopies(ctx, c); err != nil {
+		return err
+	}
+	texts := make([]string, len(multiplied))
+	for i, t := range multiplied {
+		var err error
+		if texts[i], err = own.copyStatement(ctx, c, t); err != nil {
+			return err
+		}
+	}
+	const chunk = 20_000 // orders in a transaction
+	copies, told := (n-1)/real, 0
+	for done := 0; done < copies; {
+		more := min(max(1, chunk/real), copies-done)
+		if err := pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
+			// Whoever may, leaves out the checks of references: they hold by construction.
+			if _, err := tx.Exec(ctx, `SELECT set_config('synchronous_commit', 'off', true),
+				CASE WHEN current_setting('is_superuser') = 'on' THEN set_config('session_replication_role', 'replica', true) END`); err != nil {
+				return err
+			}
+			for _, text := range texts { // the oldest first
+				if _, err := tx.Exec(ctx, text, copies-done-more+1, copies-done); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		done += more
+		if stored := (done + 1) * real; stored-told >= 100_000 || done == copies {
+			told = stored
+			o.tell("stored %d of %d orders", stored, n)
+		}
+	}
+	_, err := c.Exec(ctx, `UPDATE hc_stock_levels l SET reserved = r.sum FROM
+		(SELECT tenant, item, location, sum(quantity) AS sum FROM hc_stock_reservations GROUP BY 1, 2, 3) r
+		WHERE (l.tenant, l.item, l.location) = (r.tenant, r.item, r.location)`)
+	return err
+}
+
+// prepareCopies has what was placed be published, and keeps it apart as the originals.
+func (own *room) prepareCopies(ctx context.Context, c *pgx.Conn) error {
+	if _, err := c.Exec(ctx, copyFunctions); err != nil {
+		return err
+	}
+	if _, err := c.Exec(ctx, `UPDATE hc_outbox SET published_at = next_try_at`); err != nil {
+		return err
+	}
+	for _, t := range multiplied {
+		if _, err := c.Exec(ctx, `CREATE TEMPORARY TABLE original_`+t.name+` AS SELECT * FROM `+t.name+` t WHERE `+t.where); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyStatement copies the originals of a table as their copies $1 to $2.
+func (own *room) copyStatement(ctx context.Context, c *pgx.Conn, t copied) (string, error) {
+	rows, err := c.Query(ctx, `SELECT column_name::text, data_type::text FROM information_schema.columns
+		WHERE table_schema = $1 AND table_name = $2 AND is_generated = 'NEVER' ORDER BY ordinal_position`, own.schema, t.name)
+	if err != nil {
+		return "", err
+	}
+	var names, values []string
+	var name, kind string
+	if _, err := pgx.ForEachRow(rows, []any{&name, &kind}, func() error {
+		value, changes := t.columns[name]
+		switch {
+		case changes:
+		case strings.HasPrefix(kind, "timestamp"):
+			value = `t.` + name + ` - k * interval '1 minute'`
+		default:
+			value = "t." + name
+		}
+		names, values = append(names, name), append(values, value)
+		return nil
+	}); err != nil {
+		return "", err
+	}
+	for column := range t.columns {
+		if !slices.Contains(names, column) {
+			return "", fmt.Errorf("%w: table %s has no column %s", errCopies, t.name, column)
+		}
+	}
+	return fmt.Sprintf(`INSERT INTO %s (%s) SELECT %s FROM generate_series($1::bigint, $2::bigint) AS s (k), original_%s t ORDER BY k DESC`,
+		t.name, strings.Join(names, ", "), strings.Join(values, ", "), t.name), nil
+}
+
+var errCopies = hyperlocal.NewError(hyperlocal.CodeInternal, "bench/copies", "the bench does not know the tables of this version")
+
+// sizes tells how large the tables are that a placement writes, and the rest that is not small.
+func (own *room) sizes(ctx context.Context) (tables []Table, err error) {
+	err = own.ask(ctx, func(c *pgx.Conn) error {
+		rows, err := c.Query(ctx, `SELECT c.relname, c.reltuples::bigint, pg_table_size(c.oid), pg_indexes_size(c.oid) FROM pg_class c
+			WHERE c.relnamespace = $1::regnamespace AND c.relkind = 'r' AND pg_total_relation_size(c.oid) > 1 << 20 ORDER BY c.relname`, own.schema)
+		if err != nil {
+			return err
+		}
+		if tables, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (t Table, err error) {
+			return t, row.Scan(&t.Name, &t.Rows, &t.Bytes, &t.IndexBytes)
+		}); err != nil {
+			return err
+		}
+		for i := range tables {
+			rows, err := c.Query(ctx, `SELECT c.relname, pg_relation_size(c.oid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+				WHERE i.indrelid = ($1 || '.' || $2)::regclass ORDER BY c.relname`, own.schema, tables[i].Name)
+			if err != nil {
+				return err
+			}
+			if tables[i].Indexes, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (x Index, err error) {
+				return x, row.Scan(&x.Name, &x.Bytes)
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return tables, err
+}
