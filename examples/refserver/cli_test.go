@@ -73,6 +73,12 @@ func TestOneClearLine(t *testing.T) {
 		"replay, clients":   {exitCannot, []string{"replay", "--clients", "0"}, "--clients"},
 		"replay, currency":  {exitCannot, []string{"replay", "--currency", "XXQ"}, "--currency"},
 		"bench, clients":    {exitCannot, []string{"bench", "place", "--clients", "0"}, "clients"},
+		"bench, rush":       {exitCannot, []string{"bench", "hot", "--buyers", "5"}, "--units"},
+		"bench, batch":      {exitCannot, []string{"bench", "post", "--batch", "0"}, "--batch"},
+		"bench, events":     {exitCannot, []string{"bench", "relay", "--events", "0"}, "--events"},
+		"bench, growth":     {exitCannot, []string{"bench", "growth", "--from", "5", "--to", "5"}, "--to"},
+		"growth on SQLite":  {exitCannot, []string{"bench", "growth"}, "PostgreSQL"},
+		"bench, client":     {exitFailed, []string{"bench", "client"}, "started by"},
 		"bench, bad DSN":    {exitFailed, []string{"bench", "place", "--db", "postgres://u@h:bad/x?password=hush"}, "DSN"},
 		"slow gateway":      {exitCannot, []string{"--db", "memory:", "--gateway-timeout", "60s"}, "--gateway-timeout: a payment gateway can be given at most 57s"},
 		"negative drain":    {exitCannot, []string{"--db", "memory:", "--drain-delay", "-1s"}, "--drain-delay"},
@@ -149,24 +155,4 @@ func TestMigrateStatus(t *testing.T) {
 		t.Errorf("printed\n%s", out)
 	}
 	command(t, exitCannot, "verify", "--db", dsn)
-}
-
-func TestBenchPrintsItsFields(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	out, _ := command(t, exitOK, "bench", "place", "--db", "sqlite:"+filepath.Join(dir, "x.db"), "--clients", "4", "--skus", "100",
-		"--duration", "300ms", "--json")
-	var fields map[string]float64
-	if err := json.Unmarshal([]byte(out), &fields); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"ours_per_second", "raw_per_second", "ratio", "p50_ms", "p95_ms", "p99_ms", "rss_mb"} {
-		if fields[name] <= 0 {
-			t.Errorf("%s is %v", name, fields[name])
-		}
-	}
-	left, err := os.ReadDir(dir)
-	if err != nil || len(left) > 0 {
-		t.Errorf("bench left %v, %v", left, err)
-	}
 }

@@ -21,16 +21,15 @@ import (
 // clientJob is what the process of the clients is told to do, as one line of JSON on its
 // standard input.
 type clientJob struct {
-	Kind     string
-	Base     string // URL of the server
-	Bearer   string // key of the shopper
-	Merchant string // key of the merchant
-	Paths    []string
-	Variants []string
-	Load     load `json:"-"`
-
-	Clients      int
-	Warm, Length time.Duration
+	Kind     string        `json:"kind"`
+	Base     string        `json:"base"`     // URL of the server
+	Bearer   string        `json:"bearer"`   // key of the shopper
+	Merchant string        `json:"merchant"` // key of the merchant
+	Paths    []string      `json:"paths"`
+	Variants []string      `json:"variants"`
+	Clients  int           `json:"clients"`
+	Warm     time.Duration `json:"warm"`
+	Length   time.Duration `json:"length"`
 }
 
 const (
@@ -41,11 +40,13 @@ const (
 // clientReport is what it answers on its last line. The words before it are moments, each of
 // which waits for a line on its standard input.
 type clientReport struct {
-	Calls         int
-	Elapsed       time.Duration
-	P50, P95, P99 time.Duration
-	CPU           time.Duration // of the clients, while it was measured
-	Error         string
+	Calls   int           `json:"calls"`
+	Elapsed time.Duration `json:"elapsed"`
+	P50     time.Duration `json:"p50"`
+	P95     time.Duration `json:"p95"`
+	P99     time.Duration `json:"p99"`
+	CPU     time.Duration `json:"cpu"` // of the clients, while it was measured
+	Error   string        `json:"error"`
 }
 
 const (
@@ -53,6 +54,12 @@ const (
 	momentBegin  = "begin"
 	momentEnd    = "end"
 )
+
+// job is what clients are told of o.
+func (o *Options) job(kind string) clientJob {
+	l := o.load()
+	return clientJob{Kind: kind, Clients: l.clients, Warm: l.warm, Length: l.length}
+}
 
 var (
 	errAnswer = errors.New("the server did not do what it was asked for")
@@ -83,7 +90,6 @@ func (r *clientReport) computing(res *Result, server *meter) {
 // run has a process of its own do the job: this program with the arguments "bench client". The
 // meter, if any, measures this process meanwhile.
 func (j clientJob) run(ctx context.Context, m *meter) (*clientReport, error) {
-	j.Clients, j.Warm, j.Length = j.Load.clients, j.Load.warm, j.Load.length
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -222,6 +228,7 @@ func (c *client) read(ctx context.Context, _ int, pick func(int) int) error {
 
 var paid = []byte(`{"method":"ok"}`)
 
+// flow places two products, pays and accepts.
 func (c *client) flow(ctx context.Context, _ int, pick func(int) int) error {
 	first, second := pair(pick, len(c.job.Variants))
 	key := hyperlocal.RandomIDs{}.NewID()
@@ -260,7 +267,7 @@ func (c *client) do(ctx context.Context, method, path, bearer, key string, body 
 	if err != nil {
 		return "", err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }() // it has been read
 	if res.StatusCode != want {
 		said, _ := io.ReadAll(io.LimitReader(res.Body, 2000))
 		return "", fmt.Errorf("%w: %s %s: %s: %s", errAnswer, method, path, strconv.Itoa(res.StatusCode), said)

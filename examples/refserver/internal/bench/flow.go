@@ -30,9 +30,8 @@ func (own *room) flow(ctx context.Context, o *Options) (*Result, error) {
 		return nil, err
 	}
 	defer served.stop()
-	job := clientJob{
-		Kind: flowJob, Base: served.base, Bearer: served.app.Keys.Shopper, Merchant: served.app.Keys.Merchant, Load: o.load(),
-	}
+	job := o.job(flowJob)
+	job.Base, job.Bearer, job.Merchant = served.base, served.app.Keys.Shopper, served.app.Keys.Merchant
 	for _, p := range served.products {
 		job.Variants = append(job.Variants, string(p.Variants[0].ID))
 	}
@@ -59,7 +58,7 @@ type served struct {
 
 // serve starts the server with a shop of o.Items products.
 func (own *room) serve(ctx context.Context, o *Options) (_ *served, err error) {
-	db, m, err := own.database(ctx, o)
+	db, m, err := own.database(ctx, o) // with the pool of a server
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +110,7 @@ func (s *served) sample(ctx context.Context, path string) ([]byte, http.Header, 
 	if err != nil {
 		return nil, nil, err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }() // it has been read
 	if res.StatusCode != http.StatusOK {
 		return nil, nil, fmt.Errorf("%w: %s answered %s", errAnswer, path, res.Status)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
+	"github.com/hyperlocal-sdk/hyperlocal/order"
 )
 
 // Growth measures placements beside From and beside To stored orders, in turns, and tells how
@@ -94,19 +95,16 @@ func (s *shop) store(ctx context.Context, o *Options, n int) error {
 	if err := s.stock(ctx); err != nil {
 		return err
 	}
-	own, real := s.meter.room, min(templates, n)
+	own, placed := s.meter.room, min(templates, n)
 	if n < 10*templates { // a few copies of many would be no different from many
-		real = max(1, n/10)
+		placed = max(1, n/10)
 	}
-	o.tell("placing %d orders", real)
-	placement, pick := placer(Items), picker()
-	for range real {
-		if _, err := s.Orders.Place(ctx, placement(pick)); err != nil {
-			return err
-		}
+	o.tell("placing %d orders", placed)
+	if err := s.place(ctx, placed); err != nil {
+		return err
 	}
 	return own.ask(ctx, func(c *pgx.Conn) error {
-		if err := own.multiply(ctx, o, c, real, n); err != nil {
+		if err := own.multiply(ctx, o, c, placed, n); err != nil {
 			return err
 		}
 		o.tell("vacuuming")
@@ -117,6 +115,28 @@ func (s *shop) store(ctx context.Context, o *Options, n int) error {
 		}
 		return own.settle(ctx)
 	})
+}
+
+// place places n orders of two of all items.
+func (s *shop) place(ctx context.Context, n int) error {
+	const part = 100
+	placement, pick := placer(Items), picker()
+	for from := 0; from < n; from += part {
+		commands := make([]order.PlaceCommand, min(part, n-from))
+		for i := range commands {
+			commands[i] = placement(pick)
+		}
+		results, err := s.Orders.PlaceMany(ctx, commands)
+		if err != nil {
+			return err
+		}
+		for _, r := range results {
+			if r.Err != nil {
+				return r.Err
+			}
+		}
+	}
+	return nil
 }
 
 // copied is a table whose rows are multiplied with the orders. Expressions for columns that a
@@ -177,8 +197,8 @@ CREATE FUNCTION pg_temp.copy_id(id uuid, k bigint) RETURNS uuid LANGUAGE sql IMM
 		|| '7' || substr(md5(id::text || k), 1, 3) || '8' || substr(md5(id::text || k), 4, 15))::uuid
 $$`
 
-// multiply makes n orders out of the given number of real ones.
-func (own *room) multiply(ctx context.Context, o *Options, c *pgx.Conn, real, n int) error {
+// multiply makes at least n orders out of those that were placed.
+func (own *room) multiply(ctx context.Context, o *Options, c *pgx.Conn, placed, n int) error {
 	if err := own.prepareCopies(ctx, c); err != nil {
 		return err
 	}
@@ -190,9 +210,9 @@ func (own *room) multiply(ctx context.Context, o *Options, c *pgx.Conn, real, n 
 		}
 	}
 	const chunk = 20_000 // orders in a transaction
-	copies, told := (n-1)/real, 0
+	copies, told := (n-1)/placed, 0
 	for done := 0; done < copies; {
-		more := min(max(1, chunk/real), copies-done)
+		more := min(max(1, chunk/placed), copies-done)
 		if err := pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
 			// Whoever may, leaves out the checks of references: they hold by construction.
 			if _, err := tx.Exec(ctx, `SELECT set_config('synchronous_commit', 'off', true),
@@ -209,7 +229,7 @@ func (own *room) multiply(ctx context.Context, o *Options, c *pgx.Conn, real, n 
 			return err
 		}
 		done += more
-		if stored := (done + 1) * real; stored-told >= 100_000 || done == copies {
+		if stored := (done + 1) * placed; stored-told >= 100_000 || done == copies {
 			told = stored
 			o.tell("stored %d of %d orders", stored, n)
 		}

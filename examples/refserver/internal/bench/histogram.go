@@ -42,7 +42,7 @@ func (h *histogram) add(d time.Duration) {
 
 // merge counts everything that other has counted.
 func (h *histogram) merge(other *histogram) {
-	for i, n := range other.counts {
+	for i, n := range &other.counts {
 		h.counts[i] += n
 	}
 	h.total += other.total
@@ -52,7 +52,7 @@ func (h *histogram) merge(other *histogram) {
 // was counted.
 func (h *histogram) quantile(percent int) time.Duration {
 	wanted, seen := (h.total*percent+99)/100, 0
-	for i, n := range h.counts {
+	for i, n := range &h.counts {
 		if seen += int(n); n > 0 && seen >= wanted {
 			return upper(i)
 		}

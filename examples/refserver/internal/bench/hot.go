@@ -86,7 +86,7 @@ func (own *room) rush(ctx context.Context, o *Options) (*Result, error) {
 		wg.Go(func() {
 			command := placement("shopper-"+strconv.Itoa(n), 0)
 			<-gate
-			tries, err := s.buy(ctx, func(ctx context.Context) error {
+			tries, err := buy(ctx, func(ctx context.Context) error {
 				_, err := s.Orders.Place(ctx, command)
 				return err
 			})
@@ -135,7 +135,7 @@ const rushTime = 10 * time.Minute
 
 // buy does what a client does: it asks again, under the same key, when it was told to come back
 // or does not know what became of it.
-func (s *shop) buy(ctx context.Context, place func(ctx context.Context) error) (tries int, err error) {
+func buy(ctx context.Context, place func(ctx context.Context) error) (tries int, err error) {
 	backoff := hyperlocal.Backoff{MaxAttempts: 50, Base: 20 * time.Millisecond, Max: time.Second, Jitter: 50}
 	for tries = 1; ; tries++ {
 		if err = place(ctx); err == nil || errors.Is(err, inventory.ErrInsufficient) {

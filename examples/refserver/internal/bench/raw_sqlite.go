@@ -42,7 +42,7 @@ func (own *room) openRawSQLite(ctx context.Context, tables string, texts ...stri
 		}
 	}
 	for _, text := range append([]string{"BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"}, texts...) {
-		st, err := w.conn.PrepareContext(ctx, text)
+		st, err := w.conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // close closes it
 		if err != nil {
 			return nil, err
 		}
@@ -202,7 +202,7 @@ func (own *room) rawSelectSQLite(ctx context.Context, o *Options) (*Sample, erro
 	defer db.Close()
 	db.SetMaxOpenConns(readers)
 	db.SetMaxIdleConns(readers)
-	st, err := db.PrepareContext(ctx, `SELECT on_hand FROM raw_stock WHERE item = ?`)
+	st, err := db.PrepareContext(ctx, `SELECT on_hand FROM raw_stock WHERE item = ?`) //nolint:sqlclosecheck // in the next lines
 	if err != nil {
 		return nil, err
 	}

@@ -138,7 +138,8 @@ func (own *room) http(ctx context.Context, o *Options) (*Result, error) {
 		return nil, err
 	}
 	defer served.stop()
-	job := clientJob{Kind: readJob, Bearer: served.app.Keys.Shopper, Load: o.load()}
+	job := o.job(readJob)
+	job.Bearer = served.app.Keys.Shopper
 	for _, p := range served.products {
 		job.Paths = append(job.Paths, "/v1/products/"+string(p.ID))
 	}

@@ -131,13 +131,13 @@ const (
 )
 
 // database opens and migrates the database of ours.
-func (own *room) database(ctx context.Context, o *Options) (*app.Database, *meter, error) {
+func (own *room) database(ctx context.Context, o *Options, more ...bunstore.Option) (*app.Database, *meter, error) {
 	m := &meter{room: own, profile: o.Profile}
-	opts := []bunstore.Option{bunstore.WithQueryHook(m.hook)}
+	more = append(more, bunstore.WithQueryHook(m.hook))
 	if own.postgres() {
-		opts = append(opts, bunstore.WithSchema(own.schema), bunstore.WithPool(o.Clients))
+		more = append(more, bunstore.WithSchema(own.schema))
 	}
-	db, err := app.OpenDatabase(ctx, own.dsn, opts...)
+	db, err := app.OpenDatabase(ctx, own.dsn, more...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -149,7 +149,11 @@ func (own *room) database(ctx context.Context, o *Options) (*app.Database, *mete
 
 // open opens the services of ours.
 func (own *room) open(ctx context.Context, o *Options) (*shop, error) {
-	db, m, err := own.database(ctx, o)
+	var opts []bunstore.Option
+	if own.postgres() { // as many connections as the raw workload has
+		opts = append(opts, bunstore.WithPool(o.Clients))
+	}
+	db, m, err := own.database(ctx, o, opts...)
 	if err != nil {
 		return nil, err
 	}
