@@ -5,7 +5,8 @@
 //	refserver replay           run real trade through the whole pipeline
 //	refserver verify           check every invariant of a database
 //	refserver migrate up       bring a database to this version
-//	refserver bench place      measure placements beside the raw limit of the database
+//	refserver bench place      measure placements beside the raw limit of the database; also hot,
+//	                           post, relay, read, http, flow, growth
 //
 // See the folder's README for each.
 package main
