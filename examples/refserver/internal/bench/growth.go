@@ -141,60 +141,73 @@ func (s *shop) place(ctx context.Context, n int) error {
 
 // copied is a table whose rows are multiplied with the orders. Expressions for columns that a
 // copy does not share with its original refer to the original as t and to the number of the
-// copy as k; times are moved into the past for all columns that are times.
+// copy as k; all columns that are times are moved into the past. What an expression needs of an
+// original and would be slow to find for every copy is kept beside it as further columns.
 type copied struct {
 	name    string
 	where   string
+	beside  string
 	columns map[string]string
 }
 
+// Items are told apart by the number that their names end with. It moves on with every copy, so
+// that all of them are hit.
 const (
-	copyID = `pg_temp.copy_id(%s, k)` // of a uuid
-	// The number at the end, of an item, moves on by 37 with every copy, so that all items are hit.
-	copyItem     = `regexp_replace(%[1]s, '[0-9]+$', ((substring(%[1]s FROM '[0-9]+$')::int + k * 37) %% 10000)::text)`
-	copyCustomer = `regexp_replace(%[1]s, '[0-9]+$', (abs(hashtext(%[2]s::text || k) %% 1000000))::text)`
+	itemNumber = `substring(t.item FROM '[0-9]+$')::int AS item_number, length(substring(t.item FROM '[0-9]+$')) AS item_digits`
+	copyItem   = `left(t.%s, -t.item_digits) || (t.item_number + k * 37) %% 10000`
 )
 
-func idOf(column string) string { return fmt.Sprintf(copyID, "t."+column) }
+func itemOf(column string) string { return fmt.Sprintf(copyItem, column) }
 
-func idText(column string) string { return fmt.Sprintf(copyID, "t."+column+"::uuid") + "::text" }
+// Customers are told apart in the same way. Copies have customers by chance.
+const copyCustomer = `t.customer_prefix || abs(hashtext(t.%s::text || k) %% 1000000)`
 
-func itemOf(column string) string { return fmt.Sprintf(copyItem, "t."+column) }
+func customerPrefix(column string) string {
+	return fmt.Sprintf(`regexp_replace(t.%s, '[0-9]+$', '') AS customer_prefix`, column)
+}
 
-// orderIn replaces the id of an order in a text.
+func idOf(column string) string { return "pg_temp.copy_id(t." + column + "::uuid, k)" }
+
+func idText(column string) string { return idOf(column) + "::text" }
+
+// orderIn replaces the id of an order, which is a column too, in a text.
 func orderIn(column, order string) string {
-	return fmt.Sprintf(`replace(t.%s::text, %s, %s)`, column, order, fmt.Sprintf(copyID, "("+order+")::uuid")+"::text")
+	return fmt.Sprintf(`replace(t.%s::text, t.%s, %s)`, column, order, idText(order))
 }
 
 // multiplied are the tables that a placement writes, those that others refer to first.
 var multiplied = []copied{
-	{name: "hc_orders", where: "true", columns: map[string]string{
-		"id": idOf("id"), "number": `upper(left(md5(t.number || k), 14))`, "customer": fmt.Sprintf(copyCustomer, "t.customer", "t.id"),
+	{name: "hc_orders", where: "true", beside: customerPrefix("customer"), columns: map[string]string{
+		"id": idOf("id"), "number": `upper(left(md5(t.number || k), 14))`, "customer": fmt.Sprintf(copyCustomer, "id"),
 	}},
-	{name: "hc_order_lines", where: "true", columns: map[string]string{
+	{name: "hc_order_lines", where: "true", beside: itemNumber, columns: map[string]string{
 		"order_id": idOf("order_id"), "item": itemOf("item"), "variant": itemOf("variant"), "code": itemOf("code"), "title": itemOf("title"),
 	}},
 	{name: "hc_order_history", where: "true", columns: map[string]string{"order_id": idOf("order_id"), "id": idOf("id")}},
-	{name: "hc_stock_reservations", where: "t.owner_kind = 'order'", columns: map[string]string{
+	{name: "hc_stock_reservations", where: "t.owner_kind = 'order'", beside: itemNumber, columns: map[string]string{
 		"owner_id": idText("owner_id"), "id": idOf("id"), "item": itemOf("item"),
 	}},
-	{name: "hc_stock_movements", where: "t.owner_kind = 'order'", columns: map[string]string{
+	{name: "hc_stock_movements", where: "t.owner_kind = 'order'", beside: itemNumber, columns: map[string]string{
 		"owner_id": idText("owner_id"), "id": idOf("id"), "item": itemOf("item"),
 	}},
 	{name: "hc_outbox", where: "t.aggregate_kind = 'order'", columns: map[string]string{
-		"aggregate_id": idText("aggregate_id"), "id": idOf("id"), "payload": orderIn("payload", "t.aggregate_id"),
+		"aggregate_id": idText("aggregate_id"), "id": idOf("id"), "payload": orderIn("payload", "aggregate_id"),
 	}},
-	{name: "hc_idempotency", where: "t.result IS NOT NULL AND t.result ->> 'id' IS NOT NULL", columns: map[string]string{
-		"key": idText("key"), "caller": fmt.Sprintf(copyCustomer, "t.caller", "t.key"), "result": orderIn("result", "(t.result ->> 'id')") + "::json",
-	}},
+	{
+		name: "hc_idempotency", where: "t.result ->> 'id' IS NOT NULL",
+		beside: customerPrefix("caller") + ", t.result ->> 'id' AS order_id", columns: map[string]string{
+			"key": idText("key"), "caller": fmt.Sprintf(copyCustomer, "key"), "result": orderIn("result", "order_id") + "::json",
+		},
+	},
 }
 
-// copyFunctions make the id of a copy: like its original it begins with a time, k minutes
-// earlier, and goes on by chance, which is the same wherever the original is referred to.
+// copyFunctions make the id of a copy: like its original it is of version 7 and begins with a
+// time, k minutes earlier, and goes on by chance, which is the same wherever the original is
+// referred to.
 const copyFunctions = `
 CREATE FUNCTION pg_temp.copy_id(id uuid, k bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
-	SELECT (lpad(to_hex(('x' || substr(translate(id::text, '-', ''), 1, 12))::bit(48)::bigint - k * 60000), 12, '0')
-		|| '7' || substr(md5(id::text || k), 1, 3) || '8' || substr(md5(id::text || k), 4, 15))::uuid
+	SELECT (lpad(to_hex(('x' || left(translate(id::text, '-', ''), 12))::bit(48)::bigint - k * 60000), 12, '0')
+		|| overlay(overlay(left(md5(id::text || k), 20) PLACING '7' FROM 1) PLACING '8' FROM 5))::uuid
 $$`
 
 // multiply makes at least n orders out of those that were placed.
@@ -249,7 +262,11 @@ func (own *room) prepareCopies(ctx context.Context, c *pgx.Conn) error {
 		return err
 	}
 	for _, t := range multiplied {
-		if _, err := c.Exec(ctx, `CREATE TEMPORARY TABLE original_`+t.name+` AS SELECT * FROM `+t.name+` t WHERE `+t.where); err != nil {
+		all := "t.*"
+		if t.beside != "" {
+			all += ", " + t.beside
+		}
+		if _, err := c.Exec(ctx, `CREATE TEMPORARY TABLE original_`+t.name+` AS SELECT `+all+` FROM `+t.name+` t WHERE `+t.where); err != nil {
 			return err
 		}
 	}
