@@ -60,12 +60,12 @@ func TestStoredOrdersAreRealOnes(t *testing.T) {
 			if err := c.QueryRow(t.Context(), `SELECT count(*) FROM hc_outbox WHERE published_at IS NULL`).Scan(&pending); err != nil {
 				return err
 			}
-			if err := c.QueryRow(t.Context(), `SELECT count(*) FROM hc_idempotency k
-				WHERE NOT EXISTS (SELECT FROM hc_orders WHERE id::text = k.result ->> 'id')`).Scan(&strangers); err != nil {
+			if err := c.QueryRow(t.Context(), `SELECT count(*) -
+				(SELECT count(DISTINCT o.id) FROM hc_idempotency k JOIN hc_orders o ON o.id::text = k.result ->> 'id') FROM hc_idempotency`).Scan(&strangers); err != nil {
 				return err
 			}
 			if pending != 20 || strangers != 0 {
-				t.Errorf("%d events are unpublished, %d keys stand for no order", pending, strangers)
+				t.Errorf("%d events are unpublished, %d keys stand for no order of their own", pending, strangers)
 			}
 			return nil
 		})
