@@ -3,6 +3,7 @@ package order
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
 )
@@ -42,6 +43,13 @@ type intake struct {
 	memory hyperlocal.Refuser
 }
 
+// level is what placements contend for.
+type level struct {
+	tenant   hyperlocal.TenantID
+	item     hyperlocal.ItemID
+	location hyperlocal.LocationID
+}
+
 // done is the answer to one command, and what the gateway is to be asked for it.
 type done struct {
 	result CommandResult
@@ -62,6 +70,22 @@ func (s *Service) open() error {
 	if errs[0] != nil {
 		return errs[0] // the others say the same
 	}
+	seed := maphash.MakeSeed()
+	in.place.KeepApart(func(p *placing, to []uint64) []uint64 {
+		for i := range p.lines {
+			l := &p.lines[i]
+			switch {
+			case l.Item != "":
+				to = append(to, maphash.Comparable(seed, level{p.command.Tenant, l.Item, l.Location}))
+			case !l.Variant.IsZero(): // its stock is known once it is priced
+				to = append(to, maphash.Comparable(seed, hyperlocal.TenantRef{Tenant: p.command.Tenant, Ref: l.Variant}))
+			}
+		}
+		return to
+	})
+	in.do.KeepApart(func(d *doing, to []uint64) []uint64 {
+		return append(to, maphash.Comparable(seed, name{tenant: d.command.Tenant, id: string(d.command.Order)}))
+	})
 	if len(s.parts) > 0 { // any other's refusal may come after somebody else's
 		in.memory, _ = s.parts[0].Participant.(hyperlocal.Refuser)
 	}
