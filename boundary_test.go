@@ -36,7 +36,6 @@ var (
 	contextLibraries = []string{
 		"github.com/shopspring/decimal", // rates, percentages and weights
 		"github.com/looplab/fsm",        // interprets the order's transition table
-		"github.com/google/uuid",        // UUIDv7
 		"golang.org/x/text",             // Unicode normalisation and case folding
 	}
 
