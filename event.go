@@ -1,10 +1,12 @@
 package hyperlocal
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -14,6 +16,13 @@ import (
 type Event interface {
 	EventName() string // "<context>.<past participle>", such as "order.placed"
 	EventVersion() int // 1, 2, ...
+}
+
+// JSONAppender is an optional ability of an [Event]: it appends its own JSON to b, byte for
+// byte what encoding/json writes, at a fraction of the cost. Whoever embeds such an event
+// inherits the method, as with json.Marshaler, and needs one of its own to tell its fields.
+type JSONAppender interface {
+	AppendJSON(b []byte) ([]byte, error)
 }
 
 // Envelope is an event on its way. Its JSON form is what travels.
@@ -58,7 +67,7 @@ func (e Envelope) Decode(dst any) error {
 func NewEnvelope(ctx context.Context, ids IDSource, at time.Time, tenant TenantID, actor Actor,
 	aggregate Ref, version int64, n int, ev Event,
 ) (Envelope, error) {
-	payload, err := json.Marshal(ev)
+	payload, err := encodeEvent(ev)
 	if err != nil {
 		return Envelope{}, NewError(CodeInternal, "event/unencodable", "event cannot be encoded").WithCause(err)
 	}
@@ -70,6 +79,30 @@ func NewEnvelope(ctx context.Context, ids IDSource, at time.Time, tenant TenantI
 		e.Correlation, e.Causation, e.TraceParent = c.Correlation, c.Causation, c.TraceParent
 	}
 	return e, nil
+}
+
+// scratch holds buffers in which events are written before they are cut to length.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+func encodeEvent(ev Event) ([]byte, error) {
+	a, ok := ev.(JSONAppender)
+	if !ok {
+		return json.Marshal(ev)
+	}
+	buffer, ok := scratch.Get().(*[]byte)
+	if !ok {
+		return json.Marshal(ev)
+	}
+	written, err := a.AppendJSON((*buffer)[:0])
+	if err != nil {
+		return nil, err
+	}
+	payload := bytes.Clone(written)
+	if cap(written) <= 64<<10 { // the largest are rare, and not worth keeping
+		*buffer = written
+		scratch.Put(buffer)
+	}
+	return payload, nil
 }
 
 // Cause links what is done now to what led to it.

@@ -18,14 +18,7 @@ var (
 // the zero Money. Amounts beyond ±2^53 are written in full; a reader that keeps numbers as
 // doubles loses digits of them.
 func (m Money) MarshalJSON() ([]byte, error) {
-	if m == (Money{}) {
-		return []byte("null"), nil
-	}
-	text := append(make([]byte, 0, 64), `{"amount":`...)
-	text = strconv.AppendInt(text, m.amount, 10)
-	text = append(text, `,"currency":"`...)
-	text = append(text, m.currency...)
-	return append(text, `"}`...), nil
+	return m.AppendJSON(make([]byte, 0, 64)), nil
 }
 
 // UnmarshalJSON reads what MarshalJSON writes, in any order and spacing; null gives the zero

@@ -213,14 +213,7 @@ var (
 // MarshalJSON writes {"value":"1500","unit":"g"}, always in the base unit, or null for the
 // zero Quantity.
 func (q Quantity) MarshalJSON() ([]byte, error) {
-	if q == (Quantity{}) {
-		return []byte("null"), nil
-	}
-	text := append(make([]byte, 0, 64), `{"value":"`...)
-	text = strconv.AppendInt(text, q.value, 10)
-	text = append(text, `","unit":"`...)
-	text = append(text, q.unit...)
-	return append(text, `"}`...), nil
+	return q.AppendJSON(make([]byte, 0, 64)), nil
 }
 
 // UnmarshalJSON reads both fields as strings and hands them to ParseQuantity, so that
