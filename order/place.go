@@ -2,7 +2,6 @@ package order
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -112,50 +111,17 @@ type placing struct {
 
 func placingAnswer(p *placing) *answer { return &p.answer }
 
-// content is what a repetition of a command must repeat. Personal data stays out of it,
-// because the digest is kept for ever with the order.
-type content struct {
-	Merchant, Customer hyperlocal.Ref
-	External           hyperlocal.External
-	Channel, Group     string
-	Currency           hyperlocal.Currency
-	Fulfilment         Fulfilment
-	PayLater           bool
-	Lines              []PlaceLine
-	Adjustments        []Adjustment
-	Spend              []hyperlocal.Spend
-	From, To, At       time.Time
-	TimeZone, Locale   string
-	Custom             json.RawMessage
-}
-
 // prepare validates a command and digests it.
 func (s *Service) prepare(c *PlaceCommand) placing {
 	p := placing{command: c, answer: answer{twin: -1}}
 	if p.err = c.validate(); p.err != nil {
 		return p
 	}
-	digest, err := hyperlocal.Fingerprint(content{
-		Merchant: c.Merchant, Customer: c.Customer, External: c.External, Channel: c.Channel, Group: c.Group,
-		Currency: c.Currency, Fulfilment: c.Fulfilment, PayLater: c.PayLater, Lines: c.Lines, Adjustments: c.Adjustments,
-		Spend: c.Spend, From: hyperlocal.Instant(c.RequestedFrom), To: hyperlocal.Instant(c.RequestedTo),
-		At: hyperlocal.Instant(c.At), TimeZone: c.TimeZone, Locale: c.Locale, Custom: c.Custom,
-	})
-	if err != nil {
-		p.err = err
-		return p
-	}
-	p.order.Fingerprint = digest
+	p.order.Fingerprint = c.content()
 	p.lines = c.Lines
-	if c.Key == "" {
-		return p
+	if c.Key != "" {
+		p.key = keyOf(c.Tenant, c.Actor, "order.place", c.Key, c.request(p.order.Fingerprint))
 	}
-	if c.Note != "" || c.Contact != nil {
-		if digest, p.err = hyperlocal.Fingerprint(digest, c.Note, c.Contact); p.err != nil {
-			return p
-		}
-	}
-	p.key = keyOf(c.Tenant, c.Actor, "order.place", c.Key, digest)
 	return p
 }
 
