@@ -17,6 +17,12 @@ type IdempotencyKey struct {
 	Key    string // chosen by the caller, 1 to 255 printable ASCII characters
 	// Fingerprint is a digest of the request; the same key with another fingerprint is refused.
 	Fingerprint string
+	// Result, if set, is stored with the claim: the JSON document that a repetition is to be
+	// answered with if the command succeeds as foreseen. It takes effect with the commit,
+	// and nothing more need be written; otherwise the key is given to Complete with another
+	// result, or to Free, in the transaction of the claim. A command that may commit without
+	// having its result, such as one that waits for a gateway, leaves it nil.
+	Result json.RawMessage
 }
 
 // IsZero reports whether the caller gave no key.
@@ -55,7 +61,8 @@ func Fingerprint(parts ...any) (string, error) {
 
 // Claim is the answer to a claimed key.
 type Claim struct {
-	// Fresh: the caller is the first; it does the work and calls Complete or Free.
+	// Fresh: the caller is the first; it does the work and calls Complete or Free, unless the
+	// Result that it claimed the key with is the one to keep.
 	Fresh bool
 	// Result is what the first caller stored, if the key is not fresh and Err is nil.
 	Result json.RawMessage
@@ -79,10 +86,16 @@ type Idempotency interface {
 	// in the order given. A twin that is being worked on by another transaction is waited
 	// for at most two seconds; then its Claim carries ErrKeyInProgress. Zero keys are
 	// answered as fresh. Equal keys within one call: the first is fresh and the others
-	// carry ErrKeyInProgress; the caller gives them the first one's result.
+	// carry ErrKeyInProgress; the caller gives them the first one's result. The Result of a
+	// fresh key is stored with it, and seen by whoever claims the key after the commit; that
+	// of any other is ignored.
 	Claim(ctx context.Context, keys []IdempotencyKey) ([]Claim, error)
-	// Complete queues the results of fresh keys. results[i] belongs to keys[i]; zero keys are skipped.
+	// Complete queues the results of fresh keys, instead of those that they were claimed
+	// with. results[i] belongs to keys[i]; zero keys are skipped. The keys are as they were
+	// given to Claim: one that has another result by now, or is not claimed, fails the
+	// transaction with code internal, reason "idempotency/not_claimed".
 	Complete(ctx context.Context, keys []IdempotencyKey, results []json.RawMessage) error
-	// Free gives fresh keys back in the same transaction, because the request was refused.
+	// Free gives fresh keys back in the same transaction, because the request was refused,
+	// and forgets the results that they were claimed with. Otherwise it is as Complete.
 	Free(ctx context.Context, keys []IdempotencyKey) error
 }

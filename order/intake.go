@@ -115,7 +115,7 @@ func (s *Service) refused(ask *hyperlocal.Placement) error {
 func (in *intake) placeOne(ctx context.Context, c *PlaceCommand) (PlaceResult, error) {
 	p := in.s.prepare(c)
 	if p.err == nil && !p.toBeQuoted() {
-		p.draft(in.s.config.Policy.Rounding)
+		p.draft(new(Order), in.s.config.Policy.Rounding)
 		if p.err == nil && p.key.IsZero() && c.External.IsZero() {
 			in.glance(&p)
 		}
@@ -149,7 +149,7 @@ func (in *intake) glance(p *placing) {
 	if in.memory == nil {
 		return
 	}
-	ask := p.ask()
+	ask := p.ask(demand(nil, p.order))
 	if p.err = in.s.able(&ask); p.err == nil {
 		p.err = in.s.refused(&ask)
 	}

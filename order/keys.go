@@ -11,7 +11,8 @@ import (
 // transaction.
 type answer struct {
 	key      hyperlocal.IdempotencyKey
-	twin     int // index of the earlier command with the same key, or -1
+	foreseen Summary // what the key's Result says, if it has one
+	twin     int     // index of the earlier command with the same key, or -1
 	replayed bool
 	summary  Summary
 	err      error
@@ -36,17 +37,25 @@ func keyOf(tenant hyperlocal.TenantID, actor hyperlocal.Actor, route, key, finge
 	}
 }
 
+// keyName is what is unique about a key.
+type keyName struct {
+	tenant             hyperlocal.TenantID
+	caller, route, key string
+}
+
 // shareKeys finds commands with equal keys: the later ones share the first one's answer, if
 // they ask for the same.
 func shareKeys[T any](items []T, of func(*T) *answer) {
-	first := make(map[hyperlocal.IdempotencyKey]int)
+	if len(items) < 2 {
+		return
+	}
+	first := make(map[keyName]int, len(items))
 	for i := range items {
 		a := of(&items[i])
 		if a.err != nil || a.key.IsZero() {
 			continue
 		}
-		name := a.key
-		name.Fingerprint = ""
+		name := keyName{a.key.Tenant, a.key.Caller, a.key.Route, a.key.Key}
 		at, ok := first[name]
 		switch {
 		case !ok:
@@ -62,8 +71,8 @@ func shareKeys[T any](items []T, of func(*T) *answer) {
 // claimKeys takes the keys of open commands, answers the repeated ones, and returns those
 // whose key is ours.
 func claimKeys[T any](ctx context.Context, s *Service, items []T, of func(*T) *answer) ([]*answer, error) {
-	var asked []*answer
-	var keys []hyperlocal.IdempotencyKey
+	asked := make([]*answer, 0, len(items))
+	keys := make([]hyperlocal.IdempotencyKey, 0, len(items))
 	for i := range items {
 		if a := of(&items[i]); !a.done() && !a.key.IsZero() {
 			asked = append(asked, a)
@@ -92,7 +101,8 @@ func claimKeys[T any](ctx context.Context, s *Service, items []T, of func(*T) *a
 	return mine, nil
 }
 
-// settleKeys stores the answers of the keys that were claimed, and frees those of refusals.
+// settleKeys stores the answers of the keys that were claimed, unless they were foreseen, and
+// frees the keys of refusals.
 func (s *Service) settleKeys(ctx context.Context, mine []*answer) error {
 	var complete, free []hyperlocal.IdempotencyKey
 	var results []json.RawMessage
@@ -100,6 +110,9 @@ func (s *Service) settleKeys(ctx context.Context, mine []*answer) error {
 		if a.err != nil {
 			free = append(free, a.key)
 			continue
+		}
+		if a.key.Result != nil && a.summary == a.foreseen {
+			continue // it was stored with the claim
 		}
 		raw, err := json.Marshal(a.summary)
 		if err != nil {

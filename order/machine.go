@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/looplab/fsm"
@@ -176,7 +177,7 @@ func (t Table[S, V]) alarm(name Timer) (Alarm, bool) {
 // machine serves all rows of a store concurrently.
 type Machine[S ~string, V any] struct {
 	table  Table[S, V]
-	choice map[step[S]][]int // rows by source and trigger
+	choice map[step[S]][]way // by source and trigger
 	events []string          // the FSM event of each row
 	pool   sync.Pool
 }
@@ -186,10 +187,18 @@ type step[S ~string] struct {
 	trigger Trigger
 }
 
+// way is a row out of a source. made says that the library has made this transition and
+// arrived where the row says: as it has no callbacks and the table never changes, it would
+// arrive there again.
+type way struct {
+	row  int
+	made *atomic.Bool
+}
+
 // NewMachine validates a table and returns its interpreter. All defects are reported at
 // once: code invalid, reason "order/invalid_table".
 func NewMachine[S ~string, V any](t Table[S, V]) (*Machine[S, V], error) {
-	m := &Machine[S, V]{table: t, choice: make(map[step[S]][]int), events: make([]string, len(t.Rows))}
+	m := &Machine[S, V]{table: t, choice: make(map[step[S]][]way), events: make([]string, len(t.Rows))}
 	descriptions := make([]fsm.EventDesc, len(t.Rows))
 	for i, r := range t.Rows {
 		// Each row is an event of its own: with one event for several rows the library
@@ -198,7 +207,7 @@ func NewMachine[S ~string, V any](t Table[S, V]) (*Machine[S, V], error) {
 		from := make([]string, len(r.From))
 		for k, s := range r.From {
 			from[k] = string(s)
-			m.choice[step[S]{s, r.Trigger}] = append(m.choice[step[S]{s, r.Trigger}], i)
+			m.choice[step[S]{s, r.Trigger}] = append(m.choice[step[S]{s, r.Trigger}], way{i, new(atomic.Bool)})
 		}
 		descriptions[i] = fsm.EventDesc{Name: m.events[i], Src: from, Dst: string(r.To)}
 	}
@@ -222,24 +231,27 @@ func (m *Machine[S, V]) Terminal(s S) bool { return slices.Contains(m.table.Term
 // the trigger is never for actors of that kind; code internal, reason "order/ambiguous",
 // when two rows fit.
 func (m *Machine[S, V]) Fire(ctx context.Context, from S, trigger Trigger, kind string, v V) (Row[S], error) {
-	chosen := -1
-	for _, i := range m.choice[step[S]{from, trigger}] {
-		r := &m.table.Rows[i]
+	chosen := way{row: -1}
+	for _, w := range m.choice[step[S]{from, trigger}] {
+		r := &m.table.Rows[w.row]
 		if !allowed(r.Actors, kind) || r.Guard != "" && !m.table.Guards[r.Guard](v) {
 			continue
 		}
-		if chosen >= 0 {
+		if chosen.row >= 0 {
 			return Row[S]{}, errAmbiguous.With("table", m.table.Name).With("state", from).With("trigger", trigger)
 		}
-		chosen = i
+		chosen = w
 	}
-	if chosen < 0 {
+	if chosen.row < 0 {
 		return Row[S]{}, m.refusal(from, trigger, kind)
 	}
-	if err := m.step(ctx, from, chosen); err != nil {
-		return Row[S]{}, err
+	if !chosen.made.Load() {
+		if err := m.step(ctx, from, chosen.row); err != nil {
+			return Row[S]{}, err
+		}
+		chosen.made.Store(true)
 	}
-	return m.table.Rows[chosen], nil
+	return m.table.Rows[chosen.row], nil
 }
 
 // step lets the library make the transition on an instance of its own.
@@ -265,8 +277,8 @@ func (m *Machine[S, V]) step(ctx context.Context, from S, row int) error {
 
 // Can reports whether Fire would find a row.
 func (m *Machine[S, V]) Can(from S, trigger Trigger, kind string, v V) bool {
-	return slices.ContainsFunc(m.choice[step[S]{from, trigger}], func(i int) bool {
-		r := &m.table.Rows[i]
+	return slices.ContainsFunc(m.choice[step[S]{from, trigger}], func(w way) bool {
+		r := &m.table.Rows[w.row]
 		return allowed(r.Actors, kind) && (r.Guard == "" || m.table.Guards[r.Guard](v))
 	})
 }
@@ -295,7 +307,7 @@ func allowed(kinds []string, kind string) bool { return kind == "" || slices.Con
 const maxRows = 1000
 
 // validate reports everything that is wrong with a table.
-func (t Table[S, V]) validate(choice map[step[S]][]int) error {
+func (t Table[S, V]) validate(choice map[step[S]][]way) error {
 	var wrong []error
 	say := func(format string, args ...any) {
 		wrong = append(wrong, hyperlocal.Invalid("order", "table", t.Name+": "+fmt.Sprintf(format, args...)))
@@ -333,8 +345,8 @@ func (t Table[S, V]) validate(choice map[step[S]][]int) error {
 	if _, ok := t.alarm(t.Start); t.timed() && !ok {
 		say("nobody handles the timer %q of the initial state", t.Start)
 	}
-	for at, rows := range choice {
-		t.checkChoice(at, rows, say)
+	for at, ways := range choice {
+		t.checkChoice(at, ways, say)
 	}
 	t.checkReach(say)
 	return errors.Join(wrong...)
@@ -364,9 +376,10 @@ func (t Table[S, V]) checkTimer(r Row[S], say func(string, ...any)) {
 
 // checkChoice: where several rows could be taken, each needs a guard of its own, unless they
 // are for different actors.
-func (t Table[S, V]) checkChoice(at step[S], rows []int, say func(string, ...any)) {
-	for k, i := range rows {
-		for _, j := range rows[:k] {
+func (t Table[S, V]) checkChoice(at step[S], ways []way, say func(string, ...any)) {
+	for k, one := range ways {
+		for _, other := range ways[:k] {
+			i, j := one.row, other.row
 			a, b := t.Rows[i], t.Rows[j]
 			if a.Guard == b.Guard || a.Guard == "" || b.Guard == "" {
 				say("rows %d and %d both take %q from %q", j, i, at.trigger, at.from)

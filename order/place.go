@@ -61,8 +61,9 @@ func (s *Service) placeAll(ctx context.Context, items []placing, gathered bool) 
 	if err := s.quote(ctx, items); err != nil {
 		return nil, err
 	}
+	drafts := make([]Order, len(items))
 	for i := range items {
-		items[i].draft(s.config.Policy.Rounding)
+		items[i].draft(&drafts[i], s.config.Policy.Rounding) // unless it was drafted before it came here
 	}
 	shareKeys(items, placingAnswer)
 
@@ -102,11 +103,17 @@ func again(ctx context.Context, fn func() error) error {
 // placing is one command on its way. It is copied for every run of the transaction.
 type placing struct {
 	answer
-	command *PlaceCommand
-	lines   []PlaceLine // with the offers filled in
-	order   Order       // without identity, state and times
-	drafted bool        // order is there
-	cause   hyperlocal.Cause
+	command     *PlaceCommand
+	fingerprint string
+	lines       []PlaceLine // with the offers filled in
+	// order is the draft, without identity, state and times; within the transaction it is a
+	// copy that has them.
+	order *Order
+
+	emits  []string // events of the order's first step
+	step   Trigger  // what that was
+	broken error    // the step cannot be taken; it fails the batch if the order is granted
+	cause  hyperlocal.Cause
 }
 
 func placingAnswer(p *placing) *answer { return &p.answer }
@@ -117,23 +124,22 @@ func (s *Service) prepare(c *PlaceCommand) placing {
 	if p.err = c.validate(); p.err != nil {
 		return p
 	}
-	p.order.Fingerprint = c.content()
+	p.fingerprint = c.content()
 	p.lines = c.Lines
 	if c.Key != "" {
-		p.key = keyOf(c.Tenant, c.Actor, "order.place", c.Key, c.request(p.order.Fingerprint))
+		p.key = keyOf(c.Tenant, c.Actor, "order.place", c.Key, c.request(p.fingerprint))
 	}
 	return p
 }
 
 // draft prices the order.
-func (p *placing) draft(rounding hyperlocal.Rounding) {
-	if p.err != nil || p.drafted {
+func (p *placing) draft(o *Order, rounding hyperlocal.Rounding) {
+	if p.err != nil || p.order != nil {
 		return
 	}
-	p.drafted = true
-	fingerprint := p.order.Fingerprint
-	p.order, p.err = draft(p.command, p.lines, rounding)
-	p.order.Fingerprint = fingerprint
+	p.err = draft(o, p.command, p.lines, rounding)
+	o.Fingerprint = p.fingerprint
+	p.order = o
 }
 
 // placement is one run of the transaction of a batch.
@@ -143,17 +149,21 @@ type placement struct {
 	items    []placing
 	gathered bool
 
-	orders  []Order
+	orders  []Order // of all open items at first; those granted move to the front
+	granted int
 	history []HistoryEntry
 	events  []hyperlocal.Envelope
-	claimed []*answer // those whose keys are ours
+	claimed []*answer   // those whose keys are ours
+	placed  OrderPlaced // written for one order after the other
 
 	stock  hyperlocal.Decision // of the stock alone; nil if no line needs any
 	leaves []stockMove         // of orders that need nobody's consent: their stock leaves at once
 }
 
-// run takes the steps in the lock order: keys, then what the participants lock.
+// run takes the steps in the lock order: keys, then what the participants lock. An order
+// comes to be before its key is claimed, so that the claim already holds the answer.
 func (b *placement) run(ctx context.Context) error {
+	b.begin(ctx)
 	var err error
 	if b.claimed, err = claimKeys(ctx, b.s, b.items, placingAnswer); err != nil {
 		return err
@@ -208,7 +218,7 @@ func (b *placement) findExternal(ctx context.Context) error {
 // repeat answers with the order that has the external reference, if it was placed with the
 // same content.
 func (p *placing) repeat(o *Order) {
-	if o.Fingerprint != p.order.Fingerprint {
+	if o.Fingerprint != p.fingerprint {
 		p.err = ErrExternalConflict.With("order", o.ID)
 		return
 	}
@@ -224,12 +234,14 @@ func (b *placement) decide(ctx context.Context) ([]hyperlocal.Decision, error) {
 		}
 	}
 	batch := make([]hyperlocal.Placement, 0, len(open))
+	var items []hyperlocal.ItemQuantity // of all, one after the other
 	keep := open[:0]
 	stocked := false
 	for _, i := range open {
 		p := &b.items[i]
-		b.identify(p)
-		ask := p.ask()
+		first := len(items)
+		items = demand(items, p.order)
+		ask := p.ask(items[first:len(items):len(items)])
 		if p.err = b.s.able(&ask); p.err != nil {
 			continue
 		}
@@ -259,11 +271,13 @@ func (b *placement) decide(ctx context.Context) ([]hyperlocal.Decision, error) {
 		}
 		decisions = append(decisions, d)
 	}
+	b.history = make([]HistoryEntry, 0, len(batch))
+	b.events = make([]hyperlocal.Envelope, 0, 2*len(batch))
 	external := make(map[hyperlocal.TenantRef]*Order)
 	for k, i := range keep {
 		p := &b.items[i]
 		name := hyperlocal.TenantRef{Tenant: p.command.Tenant, Ref: hyperlocal.Ref{Kind: p.command.External.Source, ID: p.command.External.Reference}}
-		if o := external[name]; o != nil && !p.command.External.IsZero() {
+		if o := external[name]; o != nil {
 			p.repeat(o)
 			continue
 		}
@@ -274,7 +288,9 @@ func (b *placement) decide(ctx context.Context) ([]hyperlocal.Decision, error) {
 			return nil, err
 		}
 		b.leave(p, k)
-		external[name] = &p.order
+		if !p.command.External.IsZero() {
+			external[name] = p.order
+		}
 	}
 	return decisions, nil
 }
@@ -282,15 +298,15 @@ func (b *placement) decide(ctx context.Context) ([]hyperlocal.Decision, error) {
 // leave lets the stock of item k go if its order has passed the stage for that already, as
 // one that nobody has to pay for may have.
 func (b *placement) leave(p *placing, k int) {
-	c := change{o: p.order}
-	if b.stock == nil || !c.stocked() || b.s.progress[c.o.State] < stage(b.s.config.Policy.CommitOn) {
+	o := p.order
+	if b.stock == nil || b.s.progress[o.State] < stage(b.s.config.Policy.CommitOn) || !o.stocked() {
 		return
 	}
 	if stock, ok := b.stock.(Leaver); ok {
 		stock.Leave(k)
 		return
 	}
-	b.leaves = append(b.leaves, c.move(doer{actor: p.command.Actor, at: c.o.PlacedAt}))
+	b.leaves = append(b.leaves, o.move(doer{actor: p.command.Actor, at: o.PlacedAt}))
 }
 
 // grant takes item k from every participant, or from none.
@@ -306,29 +322,81 @@ func grant(decisions []hyperlocal.Decision, k int) error {
 	return nil
 }
 
-// identify gives the order its id and times.
-func (b *placement) identify(p *placing) {
-	p.order.ID = ID(b.s.config.IDs.NewID())
-	p.order.CreatedAt, p.order.UpdatedAt, p.order.PlacedAt = b.now, b.now, b.now
+// begin makes the orders of open items out of their drafts: identity, number, times and the
+// first step, none of which depends on anybody's consent. So the answer is foreseen.
+func (b *placement) begin(ctx context.Context) {
+	open, keyed := 0, 0
+	for i := range b.items {
+		if p := &b.items[i]; !p.done() {
+			open++
+			if !p.key.IsZero() {
+				keyed++
+			}
+		}
+	}
+	b.orders = make([]Order, 0, open)
+	results := make([]byte, 0, keyed*320) // of all, one after the other
+	for i := range b.items {
+		p := &b.items[i]
+		if p.done() {
+			continue
+		}
+		b.orders = append(b.orders, *p.order)
+		p.order = &b.orders[len(b.orders)-1]
+		if p.broken = b.arrive(ctx, p); p.broken != nil || p.key.IsZero() {
+			continue
+		}
+		p.foreseen = p.order.summary()
+		first := len(results)
+		results = p.foreseen.appendJSON(results)
+		p.key.Result = results[first:len(results):len(results)]
+	}
+}
+
+// arrive gives the order its identity, times and number, and lets it take its first step.
+func (b *placement) arrive(ctx context.Context, p *placing) error {
+	o := p.order
+	o.ID = ID(b.s.config.IDs.NewID())
+	o.CreatedAt, o.UpdatedAt, o.PlacedAt = b.now, b.now, b.now
 	if at := p.command.At; !at.IsZero() {
-		p.order.PlacedAt = hyperlocal.Instant(at)
+		o.PlacedAt = hyperlocal.Instant(at)
 	}
+	o.Number = newNumber(b.s.config.IDs, o.PlacedAt)
+	o.Version = 1
+	o.Spent = append([]hyperlocal.Spend(nil), p.command.Spend...)
+	o.State, o.PaymentStatus = Placed, PaymentNoneDue
+	if o.Total.Sign() > 0 && !p.command.PayLater {
+		row, err := b.s.payment.Fire(ctx, o.PaymentStatus, TriggerOwe, "", PaymentCase{Order: o})
+		if err != nil {
+			return err
+		}
+		o.PaymentStatus = row.To
+	}
+	p.step = TriggerAwaitPayment
+	if o.PaymentStatus == PaymentNoneDue {
+		p.step = TriggerConfirm
+	}
+	row, err := b.s.states.Fire(ctx, o.State, p.step, "", o)
+	if err != nil {
+		return err
+	}
+	o.State, p.emits = row.To, row.Emits
+	timer, at := nextAction(b.s.config.Table, o, b.s.config.Policy, b.now)
+	o.NextAction, o.NextActionAt = string(timer), at
+	return nil
 }
 
-// ask is what the participants see of the order.
-func (p *placing) ask() hyperlocal.Placement {
-	o := &p.order
-	ask := hyperlocal.Placement{
+// ask is what the participants see of the order; items is what it needs of the stock.
+func (p *placing) ask(items []hyperlocal.ItemQuantity) hyperlocal.Placement {
+	o := p.order
+	return hyperlocal.Placement{
 		Tenant: o.Tenant, Order: o.ID.Ref(), Merchant: o.Merchant, Customer: o.Customer, Total: o.Total,
-		At: o.PlacedAt, Actor: p.command.Actor, Spend: p.command.Spend, Cause: p.cause,
+		At: o.PlacedAt, Actor: p.command.Actor, Items: items, Spend: p.command.Spend, Cause: p.cause,
 	}
-	ask.Items = demand(o)
-	return ask
 }
 
-// demand is the stock that an order needs, line by line.
-func demand(o *Order) []hyperlocal.ItemQuantity {
-	var items []hyperlocal.ItemQuantity
+// demand appends the stock that an order needs, line by line.
+func demand(items []hyperlocal.ItemQuantity, o *Order) []hyperlocal.ItemQuantity {
 	for i := range o.Lines {
 		if l := &o.Lines[i]; l.Item != "" {
 			items = append(items, hyperlocal.ItemQuantity{Item: l.Item, Location: l.Location, Quantity: l.Quantity})
@@ -356,75 +424,64 @@ func (s *Service) able(ask *hyperlocal.Placement) error {
 	return nil
 }
 
-// create gives a granted order its number and its first state.
+// create writes a granted order down: what happened, and what is told of it.
 func (b *placement) create(ctx context.Context, p *placing) error {
 	ctx = hyperlocal.ContextWithCause(ctx, p.cause)
-	o, actor := &p.order, p.command.Actor
-	o.Number = newNumber(b.s.config.IDs, o.PlacedAt)
-	o.Version = 1
-	o.Spent = append([]hyperlocal.Spend(nil), p.command.Spend...)
-	o.State, o.PaymentStatus = Placed, PaymentNoneDue
-	if o.Total.Sign() > 0 && !p.command.PayLater {
-		row, err := b.s.payment.Fire(ctx, o.PaymentStatus, TriggerOwe, "", PaymentCase{Order: o})
-		if err != nil {
-			return err
-		}
-		o.PaymentStatus = row.To
+	if p.broken != nil {
+		return p.broken
 	}
-	events := 0
-	emit := func(ev hyperlocal.Event) error {
-		events++
-		e, err := hyperlocal.NewEnvelope(ctx, b.s.config.IDs, b.now, o.Tenant, actor, o.ID.Ref(), o.Version, events, ev)
-		b.events = append(b.events, e)
+	if to := &b.orders[b.granted]; p.order != to {
+		*to = *p.order
+		p.order = to
+	}
+	b.granted++
+	o, actor := p.order, p.command.Actor
+	changed := o.changed(o.Version, o.PlacedAt)
+	b.placed.Changed = changed
+	b.placed.State = Placed
+	b.placed.Lines = eventLines(b.placed.Lines[:0], o.Lines)
+	if err := b.emit(ctx, o, actor, 1, &b.placed); err != nil {
 		return err
 	}
-	c := change{o: *o} // version 0 before, 1 after
-	if err := emit(OrderPlaced{Changed: c.changed(o.PlacedAt), Lines: eventLines(o.Lines)}); err != nil {
-		return err
-	}
-	trigger := TriggerAwaitPayment
-	if o.PaymentStatus == PaymentNoneDue {
-		trigger = TriggerConfirm
-	}
-	row, err := b.s.states.Fire(ctx, o.State, trigger, "", o)
-	if err != nil {
-		return err
-	}
-	o.State = row.To
-	timer, at := nextAction(b.s.config.Table, o, b.s.config.Policy, b.now)
-	o.NextAction, o.NextActionAt = string(timer), at
-	c.o = *o
-	for _, name := range row.Emits {
-		ev, ok := newEvent(name, c.changed(o.PlacedAt), "")
+	for n, name := range p.emits {
+		ev, ok := newEvent(name, changed, "")
 		if !ok {
 			return errMachine.With("event", name)
 		}
-		if err := emit(ev); err != nil {
+		if err := b.emit(ctx, o, actor, n+2, ev); err != nil {
 			return err
 		}
 	}
 	b.history = append(b.history, HistoryEntry{
 		ID: b.s.config.IDs.NewID(), Tenant: o.Tenant, Order: o.ID, Version: o.Version, N: 1, Machine: "state",
-		Trigger: string(trigger), From: string(Placed), To: string(o.State), Actor: actor, At: o.PlacedAt,
+		Trigger: string(p.step), From: string(Placed), To: string(o.State), Actor: actor, At: o.PlacedAt,
 	})
-	b.orders = append(b.orders, *o)
 	p.summary = o.summary()
 	return nil
 }
 
-func eventLines(lines []Line) []EventLine {
-	out := make([]EventLine, len(lines))
+// emit adds the event number n of an order.
+func (b *placement) emit(ctx context.Context, o *Order, actor hyperlocal.Actor, n int, ev hyperlocal.Event) error {
+	e, err := hyperlocal.NewEnvelope(ctx, b.s.config.IDs, b.now, o.Tenant, actor, o.ID.Ref(), o.Version, n, ev)
+	if err != nil {
+		return err
+	}
+	b.events = append(b.events, e)
+	return nil
+}
+
+func eventLines(out []EventLine, lines []Line) []EventLine {
 	for i := range lines {
 		l := &lines[i]
-		out[i] = EventLine{N: l.N, Variant: l.Variant, Code: l.Code, Item: l.Item, Quantity: l.Quantity, Amount: l.Amount}
+		out = append(out, EventLine{N: l.N, Variant: l.Variant, Code: l.Code, Item: l.Item, Quantity: l.Quantity, Amount: l.Amount})
 	}
 	return out
 }
 
 // write queues everything that was granted and settles the keys.
 func (b *placement) write(ctx context.Context, decisions []hyperlocal.Decision) error {
-	if len(b.orders) > 0 {
-		if err := b.s.config.Store.Insert(ctx, b.orders); err != nil {
+	if b.granted > 0 {
+		if err := b.s.config.Store.Insert(ctx, b.orders[:b.granted]); err != nil {
 			return err
 		}
 		if err := b.s.config.Store.AppendHistory(ctx, b.history); err != nil {

@@ -9,12 +9,12 @@ import (
 // draft turns a placement with all prices into an order without identity, state and times.
 // Everything is computed in checked arithmetic: an order whose total does not fit, is
 // negative or mixes currencies is refused with code invalid.
-func draft(c *PlaceCommand, lines []PlaceLine, rounding hyperlocal.Rounding) (Order, error) {
+func draft(o *Order, c *PlaceCommand, lines []PlaceLine, rounding hyperlocal.Rounding) error {
 	zero, err := hyperlocal.NewMoney(0, c.Currency)
 	if err != nil {
-		return Order{}, err
+		return err
 	}
-	o := Order{
+	*o = Order{
 		Tenant: c.Tenant, Merchant: c.Merchant, Channel: c.Channel, Group: c.Group, External: c.External,
 		Customer: c.Customer, Currency: c.Currency, Fulfilment: cmp.Or(c.Fulfilment, FulfilmentPickup),
 		Authorized: zero, Captured: zero, Refunded: zero,
@@ -22,15 +22,16 @@ func draft(c *PlaceCommand, lines []PlaceLine, rounding hyperlocal.Rounding) (Or
 		TimeZone: c.TimeZone, Locale: c.Locale, Note: c.Note, Custom: c.Custom, Contact: c.Contact,
 		Lines: make([]Line, len(lines)),
 	}
-	amounts := make([]hyperlocal.Money, len(lines), len(lines)+len(c.Adjustments))
+	var few [16]hyperlocal.Money
+	amounts := few[:0]
 	for i := range lines {
-		if o.Lines[i], err = lines[i].line(i+1, c.Currency, rounding); err != nil {
-			return Order{}, atLine(err, i+1)
+		if err := lines[i].price(&o.Lines[i], i+1, c.Currency, rounding); err != nil {
+			return atLine(err, i+1)
 		}
-		amounts[i] = o.Lines[i].Amount
+		amounts = append(amounts, o.Lines[i].Amount)
 	}
 	if o.LinesTotal, err = hyperlocal.Sum(c.Currency, amounts...); err != nil {
-		return Order{}, err
+		return err
 	}
 	for i, a := range c.Adjustments {
 		a.N = i + 1
@@ -40,40 +41,41 @@ func draft(c *PlaceCommand, lines []PlaceLine, rounding hyperlocal.Rounding) (Or
 		}
 	}
 	if o.Total, err = hyperlocal.Sum(c.Currency, amounts...); err != nil {
-		return Order{}, err
+		return err
 	}
 	if o.Total.Sign() < 0 {
-		return Order{}, invalid("total", "the reductions exceed the price").With("total", o.Total)
+		return invalid("total", "the reductions exceed the price").With("total", o.Total)
 	}
-	return o, nil
+	return nil
 }
 
-// line prices one line.
-func (l *PlaceLine) line(n int, c hyperlocal.Currency, rounding hyperlocal.Rounding) (Line, error) {
+// price makes one line.
+func (l *PlaceLine) price(to *Line, n int, c hyperlocal.Currency, rounding hyperlocal.Rounding) error {
 	if l.UnitPrice.Currency() != c {
-		return Line{}, hyperlocal.ErrCurrencyMismatch.With("left", c).With("right", l.UnitPrice.Currency())
+		return hyperlocal.ErrCurrencyMismatch.With("left", c).With("right", l.UnitPrice.Currency())
 	}
 	if l.UnitPrice.Sign() < 0 {
-		return Line{}, invalid("unit_price", "a price is not negative; a reduction is an adjustment")
+		return invalid("unit_price", "a price is not negative; a reduction is an adjustment")
 	}
 	if l.Title == "" {
-		return Line{}, invalid("title", "a line has a title")
+		return invalid("title", "a line has a title")
 	}
 	per := l.PriceQuantity
 	if per == (hyperlocal.Quantity{}) {
 		one, err := hyperlocal.NewQuantity(1, l.Quantity.Unit())
 		if err != nil {
-			return Line{}, err
+			return err
 		}
 		per = one
 	}
 	amount, err := hyperlocal.LineAmount(l.UnitPrice, per, l.Quantity, rounding)
 	if err != nil {
-		return Line{}, err
+		return err
 	}
-	return Line{
+	*to = Line{
 		N: n, Kind: cmp.Or(l.Kind, LineGoods), Parent: l.Parent, Group: l.Group, Variant: l.Variant, Code: l.Code,
 		Item: l.Item, Location: l.Location, Title: l.Title, Options: l.Options, Quantity: l.Quantity,
 		UnitPrice: l.UnitPrice, PriceQuantity: per, Amount: amount, Custom: l.Custom,
-	}, nil
+	}
+	return nil
 }

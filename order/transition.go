@@ -213,15 +213,19 @@ func (l *Line) left() (hyperlocal.Quantity, bool) {
 }
 
 // stocked reports whether any line holds stock.
-func (c *change) stocked() bool {
-	for i := range c.o.Lines {
-		if c.o.Lines[i].Item != "" {
+func (c *change) stocked() bool { return c.o.stocked() }
+
+func (o *Order) stocked() bool {
+	for i := range o.Lines {
+		if o.Lines[i].Item != "" {
 			return true
 		}
 	}
 	return false
 }
 
-func (c *change) move(d doer) stockMove {
-	return stockMove{at: d.at, actor: d.actor, owner: hyperlocal.TenantRef{Tenant: c.o.Tenant, Ref: c.o.ID.Ref()}}
+func (c *change) move(d doer) stockMove { return c.o.move(d) }
+
+func (o *Order) move(d doer) stockMove {
+	return stockMove{at: d.at, actor: d.actor, owner: hyperlocal.TenantRef{Tenant: o.Tenant, Ref: o.ID.Ref()}}
 }

@@ -147,11 +147,12 @@ func (w *work) note(c *change, machine string, trigger Trigger, from, to string,
 }
 
 // changed is the common part of an event, as the order stands now.
-func (c *change) changed(at time.Time) Changed {
-	o := &c.o
+func (c *change) changed(at time.Time) Changed { return c.o.changed(c.version(), at) }
+
+func (o *Order) changed(version int64, at time.Time) Changed {
 	return Changed{
 		Order: o.ID, Number: o.Number, Merchant: o.Merchant, Customer: o.Customer, State: o.State,
-		PaymentStatus: o.PaymentStatus, Version: c.version(), Total: o.Total, Captured: o.Captured,
+		PaymentStatus: o.PaymentStatus, Version: version, Total: o.Total, Captured: o.Captured,
 		Refunded: o.Refunded, PlacedAt: o.PlacedAt, At: hyperlocal.Instant(at),
 	}
 }

@@ -52,7 +52,7 @@ func (w *work) askStock(ctx context.Context, d doer) error {
 		w.revivals.at[c] = i
 		batch[i] = hyperlocal.Placement{
 			Tenant: c.o.Tenant, Order: c.o.ID.Ref(), Merchant: c.o.Merchant, Customer: c.o.Customer, Total: c.o.Total,
-			At: d.at, Actor: d.actor, Items: demand(&c.o),
+			At: d.at, Actor: d.actor, Items: demand(nil, &c.o),
 		}
 	}
 	decision, err := w.s.config.Stock.Decide(ctx, batch)

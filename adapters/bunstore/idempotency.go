@@ -39,8 +39,8 @@ func (a keyID) compare(b keyID) int {
 		cmp.Compare(a.route, b.route), cmp.Compare(a.key, b.key))
 }
 
-const idempotencyInsert = `INSERT INTO hc_idempotency (tenant, caller, route, key, fingerprint, created_at)
-SELECT k.tenant, k.caller, k.route, k.key, k.fingerprint, k.created_at FROM {k} k`
+const idempotencyInsert = `INSERT INTO hc_idempotency (tenant, caller, route, key, fingerprint, created_at, result)
+SELECT k.tenant, k.caller, k.route, k.key, k.fingerprint, k.created_at, {pg CAST(k.result AS json)}{sqlite k.result} FROM {k} k`
 
 // On PostgreSQL the insert waits for a twin's transaction. The lock timeout is set for this
 // statement alone: c sets it before the first row is inserted, and the last line puts the old
@@ -163,7 +163,7 @@ func (i *Idempotency) insert(ctx context.Context, keys []hyperlocal.IdempotencyK
 	for n, k := range keys {
 		fingerprint[n] = k.Fingerprint
 	}
-	r := keyRel(keys).text("fingerprint", fingerprint).at("created_at", repeat(i.s.clock.Now(), len(keys)))
+	r := keyRel(keys).text("fingerprint", fingerprint).textNull("result", foreseen(keys)).at("created_at", repeat(i.s.clock.Now(), len(keys)))
 	claimed := func(rows row) error {
 		var id keyID
 		var caller sql.NullString // NULL in the line that belongs to the lock timeout
@@ -180,6 +180,15 @@ func (i *Idempotency) insert(ctx context.Context, keys []hyperlocal.IdempotencyK
 		return i.s.queryEach(ctx, idempotencyClaimAlone, r, claimed)
 	}
 	return i.s.query(ctx, idempotencyClaim, r, []any{strconv.FormatInt(patience.Milliseconds(), 10)}, claimed)
+}
+
+// foreseen are the results that the keys are claimed with, "" for none.
+func foreseen(keys []hyperlocal.IdempotencyKey) []string {
+	text := make([]string, len(keys))
+	for n := range keys {
+		text[n] = string(keys[n].Result)
+	}
+	return text
 }
 
 type keyRow struct {
@@ -212,9 +221,12 @@ var errNotClaimed = internal("idempotency/not_claimed", "a key was completed or 
 
 const (
 	idempotencyComplete = `UPDATE hc_idempotency AS i SET result = {pg CAST(k.result AS json)}{sqlite k.result} FROM {k} k
-WHERE i.tenant = k.tenant AND i.caller = k.caller AND i.route = k.route AND i.key = k.key AND i.result IS NULL`
-	idempotencyFree = `DELETE FROM hc_idempotency WHERE result IS NULL AND (tenant, caller, route, key) IN
-	(SELECT k.tenant, k.caller, k.route, k.key FROM {k} k)`
+WHERE i.tenant = k.tenant AND i.caller = k.caller AND i.route = k.route AND i.key = k.key
+	AND {pg CAST(i.result AS text) IS NOT DISTINCT FROM}{sqlite i.result IS} k.foreseen`
+	idempotencyFree = `DELETE FROM hc_idempotency WHERE (tenant, caller, route, key) IN (
+	SELECT i.tenant, i.caller, i.route, i.key FROM {k} k JOIN hc_idempotency i
+		ON i.tenant = k.tenant AND i.caller = k.caller AND i.route = k.route AND i.key = k.key
+	WHERE {pg CAST(i.result AS text) IS NOT DISTINCT FROM}{sqlite i.result IS} k.foreseen)`
 )
 
 // Complete implements [hyperlocal.Idempotency]: one queued write. A nil result is stored as
@@ -231,14 +243,15 @@ func (i *Idempotency) Complete(ctx context.Context, keys []hyperlocal.Idempotenc
 			text[n] = "null"
 		}
 	}
-	return i.s.enqueue(ctx, write{table: "hc_idempotency", text: idempotencyComplete, rel: keyRel(ours).text("result", text),
+	return i.s.enqueue(ctx, write{table: "hc_idempotency", text: idempotencyComplete,
+		rel:  keyRel(ours).text("result", text).textNull("foreseen", foreseen(ours)),
 		rows: int64(len(ours)), failed: errNotClaimed})
 }
 
 // Free implements [hyperlocal.Idempotency]: one queued write.
 func (i *Idempotency) Free(ctx context.Context, keys []hyperlocal.IdempotencyKey) error {
 	ours, _ := distinct(keys)
-	return i.s.enqueue(ctx, write{table: "hc_idempotency", text: idempotencyFree, rel: keyRel(ours),
+	return i.s.enqueue(ctx, write{table: "hc_idempotency", text: idempotencyFree, rel: keyRel(ours).textNull("foreseen", foreseen(ours)),
 		rows: int64(len(ours)), failed: errNotClaimed})
 }
 

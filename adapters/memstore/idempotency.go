@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"slices"
@@ -19,7 +20,7 @@ func idOf(k hyperlocal.IdempotencyKey) keyID { return keyID{k.Tenant, k.Caller, 
 
 type keyRow struct {
 	fingerprint string
-	result      json.RawMessage // nil until the command has succeeded
+	result      json.RawMessage // nil until the command has succeeded, or is claimed with it
 	created     time.Time
 }
 
@@ -67,6 +68,7 @@ func (i *Idempotency) Claim(ctx context.Context, keys []hyperlocal.IdempotencyKe
 		}
 	}
 	claims := make([]hyperlocal.Claim, len(keys))
+	mine := make(map[keyID]bool, len(keys))
 	for n, k := range keys {
 		if k.IsZero() {
 			claims[n].Fresh = true
@@ -75,11 +77,11 @@ func (i *Idempotency) Claim(ctx context.Context, keys []hyperlocal.IdempotencyKe
 		row, known := i.t.keys.get(idOf(k))
 		switch {
 		case !known:
-			i.t.keys.put(t, idOf(k), keyRow{fingerprint: k.Fingerprint, created: i.db.clock.Now()})
-			claims[n].Fresh = true
+			i.t.keys.put(t, idOf(k), keyRow{fingerprint: k.Fingerprint, result: slices.Clone(k.Result), created: i.db.clock.Now()})
+			claims[n].Fresh, mine[idOf(k)] = true, true
 		case row.fingerprint != k.Fingerprint:
 			claims[n].Err = hyperlocal.ErrKeyReused
-		case row.result == nil:
+		case row.result == nil, mine[idOf(k)]:
 			claims[n].Err = hyperlocal.ErrKeyInProgress
 		default:
 			claims[n].Result = slices.Clone(row.result)
@@ -122,7 +124,7 @@ func (i *Idempotency) settle(ctx context.Context, keys []hyperlocal.IdempotencyK
 		}
 		done[id] = true
 		row, ok := i.t.keys.get(id)
-		if !ok || row.result != nil {
+		if !ok || !bytes.Equal(row.result, k.Result) {
 			return errNotClaimed
 		}
 		do(t, n, id, row)

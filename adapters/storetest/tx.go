@@ -70,6 +70,7 @@ func RunTx(t *testing.T, h Harness) {
 		{"idempotency", (*txKit).idempotency},
 		{"idempotency batch", (*txKit).idempotencyBatch},
 		{"idempotency rollback and free", (*txKit).idempotencyFree},
+		{"idempotency foreseen", (*txKit).idempotencyForeseen},
 		{"idempotency isolation", (*txKit).idempotencyIsolation},
 		{"idempotency hundred twins", (*txKit).idempotencyTwins},
 		{"idempotency slow twin", (*txKit).idempotencySlowTwin},

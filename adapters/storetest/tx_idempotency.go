@@ -146,6 +146,86 @@ func (k *txKit) idempotencyFree() {
 	wantReason(t, err, hyperlocal.CodeInternal, "idempotency/not_claimed")
 }
 
+// idempotencyForeseen claims keys together with the results that are foreseen.
+func (k *txKit) idempotencyForeseen() {
+	t := k.T
+	const result = `{ "id" : "日", "a":[1.50,null] }`
+	foreseen := func(name string) hyperlocal.IdempotencyKey {
+		id := txKey(name, "f")
+		id.Result = json.RawMessage(result)
+		return id
+	}
+	claim := func(ctx context.Context, want string, keys ...hyperlocal.IdempotencyKey) error {
+		claims, err := k.Idempotency.Claim(ctx, keys)
+		if err != nil {
+			return err
+		}
+		for i, c := range claims {
+			got := string(c.Result)
+			switch {
+			case c.Fresh:
+				got = "fresh"
+			case errors.Is(c.Err, hyperlocal.ErrKeyInProgress):
+				got = "progress"
+			case errors.Is(c.Err, hyperlocal.ErrKeyReused):
+				got = "reused"
+			}
+			if got != want {
+				t.Errorf("key %s (%d) gets %s, want %s", keys[i].Key, i, got, want)
+			}
+			want = "progress" // a twin within the call, whatever the first one foresees
+		}
+		return nil
+	}
+	in := func(fn func(ctx context.Context) error) error { return k.Tx.WithinTx(k.ctx, fn) }
+
+	// Rolled back, nothing was foreseen.
+	if err := in(func(ctx context.Context) error {
+		return errors.Join(claim(ctx, "fresh", foreseen("kept"), foreseen("kept")), errKit)
+	}); !errors.Is(err, errKit) {
+		t.Fatal(err)
+	}
+	mustOK(t, in(func(ctx context.Context) error { return claim(ctx, "fresh", foreseen("kept"), foreseen("kept")) }))
+	other := foreseen("kept")
+	other.Result = json.RawMessage(`"ignored"`)
+	mustOK(t, in(func(ctx context.Context) error { return claim(ctx, result, other) }))
+	other.Fingerprint = "another"
+	mustOK(t, in(func(ctx context.Context) error { return claim(ctx, "reused", other) }))
+
+	// It went otherwise than foreseen.
+	mustOK(t, in(func(ctx context.Context) error {
+		keys := []hyperlocal.IdempotencyKey{foreseen("otherwise"), foreseen("refused"), foreseen("beside")}
+		if _, err := k.Idempotency.Claim(ctx, keys); err != nil {
+			return err
+		}
+		return errors.Join(k.Idempotency.Complete(ctx, keys[:1], []json.RawMessage{json.RawMessage(`"otherwise"`)}),
+			k.Idempotency.Free(ctx, keys[1:2]))
+	}))
+	mustOK(t, in(func(ctx context.Context) error { return claim(ctx, `"otherwise"`, foreseen("otherwise")) }))
+	mustOK(t, in(func(ctx context.Context) error { return claim(ctx, result, foreseen("beside")) }))
+	if c, err := k.do(k.ctx, txKey("refused", "g"), "1"); err != nil || !c.Fresh {
+		t.Errorf("a freed key gets %+v, %v", c, err)
+	}
+
+	// What was decided differently is nobody's to change.
+	for name, change := range map[string]func(ctx context.Context, keys []hyperlocal.IdempotencyKey) error{
+		"completed": func(ctx context.Context, keys []hyperlocal.IdempotencyKey) error {
+			return k.Idempotency.Complete(ctx, keys, make([]json.RawMessage, len(keys)))
+		},
+		"freed": k.Idempotency.Free,
+	} {
+		for _, id := range []hyperlocal.IdempotencyKey{foreseen("otherwise"), txKey("kept", "f"), foreseen("never")} {
+			err := in(func(ctx context.Context) error { return change(ctx, []hyperlocal.IdempotencyKey{id}) })
+			if err == nil {
+				t.Errorf("the key %s is %s by a stranger", id.Key, name)
+				continue
+			}
+			wantReason(t, err, hyperlocal.CodeInternal, "idempotency/not_claimed")
+		}
+	}
+	mustOK(t, in(func(ctx context.Context) error { return claim(ctx, result, foreseen("kept")) }))
+}
+
 func (k *txKit) idempotencyIsolation() {
 	t := k.T
 	base := txKey("k", "f")
