@@ -14,9 +14,11 @@ type draft struct {
 	s         *Service
 	now       time.Time
 	shelves   map[Key]*shelf
-	held      map[hyperlocal.TenantRef][]*held
-	locked    []*held  // what of held the store knows, in its order
-	touched   []*shelf // in the order in which they were touched first
+	held      map[hyperlocal.TenantRef][]*held // holds by owner
+	holds     map[holdKey][]*held              // the same by owner and level
+	room      []held                           // for reservations to be opened
+	locked    []*held                          // what of held the store knows, in its order
+	touched   []*shelf                         // in the order in which they were touched first
 	opened    []*held
 	prolonged []*held
 	closed    []Reservation
@@ -51,6 +53,12 @@ type held struct {
 	prolonged bool
 }
 
+// holdKey names what an owner holds of a level.
+type holdKey struct {
+	owner hyperlocal.TenantRef
+	key   Key
+}
+
 // fact is an event that waits for the level's final numbers.
 type fact struct {
 	sh    *shelf
@@ -80,17 +88,23 @@ func (s *Service) draft(ctx context.Context, locked Locked) *draft {
 	d.locked = make([]*held, len(locked.Reservations))
 	for i, r := range locked.Reservations {
 		d.locked[i] = &held{Reservation: r}
-		d.remember(d.locked[i])
+		if r.Hold() {
+			d.remember(d.locked[i])
+		}
 	}
 	d.watch(ctx)
 	return d
 }
 
+// remember keeps a hold for whoever may take it over.
 func (d *draft) remember(h *held) {
 	if d.held == nil {
-		d.held = make(map[hyperlocal.TenantRef][]*held)
+		d.held, d.holds = make(map[hyperlocal.TenantRef][]*held), make(map[holdKey][]*held)
 	}
-	d.held[h.OwnedBy()] = append(d.held[h.OwnedBy()], h)
+	owner := h.OwnedBy()
+	d.held[owner] = append(d.held[owner], h)
+	at := holdKey{owner, h.Key()}
+	d.holds[at] = append(d.holds[at], h)
 }
 
 // tracked returns the shelf for a key whose level must exist, be counted, and be counted in
@@ -106,13 +120,18 @@ func (d *draft) tracked(k Key, q hyperlocal.Quantity) (*shelf, error) {
 // known is tracked without regard to the mode.
 func (d *draft) known(k Key, q hyperlocal.Quantity) (*shelf, error) {
 	sh := d.shelves[k]
+	return sh, sh.known(k, q)
+}
+
+// known refuses a shelf that is missing, or counted in another unit than q.
+func (sh *shelf) known(k Key, q hyperlocal.Quantity) error {
 	if sh == nil {
-		return nil, k.in(ErrUnknownItem)
+		return k.in(ErrUnknownItem)
 	}
 	if q.Unit() != sh.Unit() {
-		return nil, k.in(ErrUnitMismatch).With("unit", sh.Unit())
+		return k.in(ErrUnitMismatch).With("unit", sh.Unit())
 	}
-	return sh, nil
+	return nil
 }
 
 // now returns the level as the command leaves it.
@@ -187,7 +206,12 @@ func (d *draft) reserve(sh *shelf, by doer, owner hyperlocal.Ref, wanted int64, 
 		g = GuardBackorder
 	}
 	d.move(sh, by, Movement{Kind: MoveReserve, Owner: owner}, g, 0, wanted)
-	h := &held{fresh: true, Reservation: Reservation{
+	if len(d.room) == 0 {
+		d.room = make([]held, 1)
+	}
+	h := &d.room[0]
+	d.room = d.room[1:]
+	*h = held{fresh: true, Reservation: Reservation{
 		ID: d.s.ids.NewID(), Tenant: sh.Tenant, Owner: owner, Item: sh.Item, Location: sh.Location,
 		Quantity: sh.quantity(wanted), ExpiresAt: until, CreatedAt: d.now,
 	}}
@@ -294,12 +318,12 @@ func still(hs []*held) []Reservation {
 // warn tells that a level has just become low. What it was before the command decides, so
 // nothing has to remember that the warning was given.
 func (d *draft) warn(sh *shelf) {
-	l := sh.now(d.now)
-	if sh.lowBefore || !l.Low() {
+	if sh.lowBefore || !sh.now(d.now).Low() {
 		return
 	}
+	lowAt := sh.LowAt
 	d.tell(sh, doer{actor: sh.actor, at: sh.at, cause: sh.cause}, func(c LevelChanged) hyperlocal.Event {
-		return StockLow{LevelChanged: c, LowAt: l.LowAt}
+		return StockLow{LevelChanged: c, LowAt: lowAt}
 	})
 }
 

@@ -56,7 +56,7 @@ func (s *Service) HoldMany(ctx context.Context, commands []HoldCommand) ([]Reser
 }
 
 func (s *Service) holdAsk(c *HoldCommand) ask {
-	a := s.ask(c.Tenant, c.Owner, c.Items, c.Actor, c.At)
+	a := s.ask(nil, c.Tenant, c.Owner, c.Items, c.Actor, c.At)
 	if a.err == nil {
 		a.until, a.err = s.until(c.TTL)
 	}
@@ -95,7 +95,7 @@ func (s *Service) ReserveMany(ctx context.Context, commands []ReserveCommand) ([
 	}
 	asks := make([]ask, len(commands))
 	for i, c := range commands {
-		a := s.ask(c.Tenant, c.Owner, c.Items, c.Actor, c.At)
+		a := s.ask(nil, c.Tenant, c.Owner, c.Items, c.Actor, c.At)
 		if a.err == nil && len(c.Items) == 0 {
 			a.err = invalid("items", "the list is empty")
 		}

@@ -97,7 +97,7 @@ func (s *Service) Refuse(p *hyperlocal.Placement) error {
 		slices.ContainsFunc(p.Spend, func(spend hyperlocal.Spend) bool { return spend.Kind == SpendHold }) {
 		return nil
 	}
-	a := s.ask(p.Tenant, p.Order, p.Items, p.Actor, p.At)
+	a := s.ask(nil, p.Tenant, p.Order, p.Items, p.Actor, p.At)
 	if a.err != nil {
 		return nil // Check says what is wrong
 	}

@@ -43,9 +43,15 @@ func (s *Service) Decide(ctx context.Context, batch []hyperlocal.Placement) (hyp
 		return nil, invalid("batch", "the batch is too long").With("limit", MaxBatch)
 	}
 	asks := make([]ask, len(batch))
+	room := 0
+	for i := range batch {
+		room += len(batch[i].Items)
+	}
+	wants := make([]want, 0, room) // of all asks, one after the other
 	for i := range batch {
 		p := &batch[i]
-		asks[i] = s.ask(p.Tenant, p.Order, p.Items, p.Actor, p.At)
+		asks[i] = s.ask(wants[len(wants):], p.Tenant, p.Order, p.Items, p.Actor, p.At)
+		wants = wants[:len(wants)+len(asks[i].wants)]
 		asks[i].by.cause = p.Cause
 		for _, spend := range p.Spend {
 			if spend.Kind != SpendHold || asks[i].err != nil {
@@ -77,9 +83,11 @@ type ask struct {
 type want struct {
 	key      Key
 	quantity hyperlocal.Quantity
+	sh       *shelf // nil until it is locked, or if there is none
 }
 
-func (s *Service) ask(tenant hyperlocal.TenantID, owner hyperlocal.Ref, items []hyperlocal.ItemQuantity,
+// ask checks what an owner wants and adds it up, in room if there is enough of it.
+func (s *Service) ask(room []want, tenant hyperlocal.TenantID, owner hyperlocal.Ref, items []hyperlocal.ItemQuantity,
 	actor hyperlocal.Actor, at time.Time,
 ) ask {
 	a := ask{owner: owner}
@@ -89,16 +97,19 @@ func (s *Service) ask(tenant hyperlocal.TenantID, owner hyperlocal.Ref, items []
 	if a.err = checkOwner(owner); a.err != nil {
 		return a
 	}
-	a.wants, a.err = sum(tenant, items)
+	a.wants, a.err = sum(room, tenant, items)
 	return a
 }
 
-// sum adds demand up per level, in order of first mention.
-func sum(tenant hyperlocal.TenantID, items []hyperlocal.ItemQuantity) ([]want, error) {
+// sum adds demand up per level, in order of first mention, in room if there is enough of it.
+func sum(room []want, tenant hyperlocal.TenantID, items []hyperlocal.ItemQuantity) ([]want, error) {
 	if len(items) > MaxLines {
 		return nil, invalid("items", "the list is too long").With("limit", MaxLines)
 	}
-	wants := make([]want, 0, len(items))
+	wants := room[:0:min(len(items), cap(room))]
+	if cap(wants) < len(items) {
+		wants = make([]want, 0, len(items))
+	}
 	var index map[Key]int // only where looking through the list would be slow
 	if len(items) > 16 {
 		index = make(map[Key]int, len(items))
@@ -139,7 +150,13 @@ func sum(tenant hyperlocal.TenantID, items []hyperlocal.ItemQuantity) ([]want, e
 }
 
 func (s *Service) decide(ctx context.Context, asks []ask) (*decision, error) {
-	var keys []Key
+	n := 0
+	for i := range asks {
+		if asks[i].err == nil {
+			n += len(asks[i].wants)
+		}
+	}
+	keys := make([]Key, 0, n)
 	var carts []hyperlocal.TenantRef
 	for i := range asks {
 		if asks[i].err != nil {
@@ -154,6 +171,13 @@ func (s *Service) decide(ctx context.Context, asks []ask) (*decision, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i := range asks {
+		for k := range asks[i].wants {
+			w := &asks[i].wants[k]
+			w.sh = d.shelves[w.key]
+		}
+	}
+	d.movements, d.opened, d.room = make([]Movement, 0, n), make([]*held, 0, n), make([]held, n)
 	return &decision{draft: d, asks: asks}, nil
 }
 
@@ -171,9 +195,10 @@ func (d *decision) Check(i int) error {
 	if a.err != nil {
 		return a.err
 	}
-	for _, w := range a.wants {
-		sh, err := d.draft.known(w.key, w.quantity)
-		if err != nil {
+	for k := range a.wants {
+		w := &a.wants[k]
+		sh := w.sh
+		if err := sh.known(w.key, w.quantity); err != nil {
 			return err
 		}
 		if !a.reserves(sh) {
@@ -196,8 +221,9 @@ func (d *decision) Check(i int) error {
 // Take implements [hyperlocal.Decision].
 func (d *decision) Take(i int) {
 	a := &d.asks[i]
-	for _, w := range a.wants {
-		sh := d.draft.shelves[w.key]
+	for k := range a.wants {
+		w := &a.wants[k]
+		sh := w.sh
 		if sh == nil || !a.reserves(sh) {
 			continue
 		}
@@ -240,8 +266,8 @@ func (a *ask) reserves(sh *shelf) bool {
 func (d *decision) takenOver(a *ask, k Key) []*held {
 	var out []*held
 	for _, cart := range a.carts {
-		for _, h := range d.draft.held[cart] {
-			if !h.gone && h.Hold() && h.Key() == k {
+		for _, h := range d.draft.holds[holdKey{cart, k}] {
+			if !h.gone {
 				out = append(out, h)
 			}
 		}
@@ -252,9 +278,13 @@ func (d *decision) takenOver(a *ask, k Key) []*held {
 // drop releases what a cart held and does not want any more, or what is no longer held for
 // carts.
 func (d *decision) drop(a *ask) {
+	wanted := make(map[Key]bool, len(a.wants))
+	for _, w := range a.wants {
+		wanted[w.key] = true
+	}
 	for _, cart := range a.carts {
 		for _, h := range d.draft.held[cart] {
-			if sh := d.draft.shelves[h.Key()]; h.gone || !h.Hold() || sh != nil && a.reserves(sh) && a.wanted(h.Key()) {
+			if sh := d.draft.shelves[h.Key()]; h.gone || sh != nil && a.reserves(sh) && wanted[h.Key()] {
 				continue
 			}
 			d.release(h, a.by)
@@ -267,13 +297,4 @@ func (d *decision) release(h *held, by doer) {
 	if err := d.draft.end(h, by, MoveRelease); err != nil && d.broken == nil {
 		d.broken = err
 	}
-}
-
-func (a *ask) wanted(k Key) bool {
-	for _, w := range a.wants {
-		if w.key == k {
-			return true
-		}
-	}
-	return false
 }

@@ -84,7 +84,7 @@ func (s *Service) giveBack(r hyperlocal.StockReturn) (giveBack, error) {
 	if err := count("items", len(r.Items)); err != nil {
 		return giveBack{}, err
 	}
-	wants, err := sum(r.Tenant, r.Items)
+	wants, err := sum(nil, r.Tenant, r.Items)
 	return giveBack{by: by, name: ReturnKey{Tenant: r.Tenant, Owner: r.Owner, Reference: r.Reference}, wants: wants}, err
 }
 
