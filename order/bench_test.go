@@ -63,36 +63,63 @@ func (f fullShelves) Lock(_ context.Context, keys []inventory.Key, _ []hyperloca
 
 func (fullShelves) Write(context.Context, inventory.Writes) error { return nil }
 
-// BenchmarkPlaceMany places batches of orders with two stocked lines and a key: what the
-// order service and inventory cost together, without a database.
-func BenchmarkPlaceMany(b *testing.B) {
+// placements returns a shop without a database, and a batch of orders for it.
+func placements(tb testing.TB, size int) (*order.Service, []order.PlaceCommand) {
+	tb.Helper()
 	v := void{state: voidTx{}}
 	stock, err := inventory.New(inventory.Config{Store: fullShelves{levels: make(map[int][]inventory.Level)}, Tx: v, Outbox: v})
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	shop, err := order.New(order.Config{Store: v, Tx: v, Outbox: v, Idempotency: v, Stock: stock})
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	price, err := hyperlocal.NewMoney(420, "GBP")
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
-	for _, size := range []int{1, 100} {
-		batch := make([]order.PlaceCommand, size)
-		for i := range batch {
-			batch[i] = order.PlaceCommand{
-				Tenant: "demo", Actor: shopper, Key: "key-" + strconv.Itoa(i), Merchant: merchant,
-				Customer: hyperlocal.NewRef("customer", "ada"), Currency: "GBP",
-			}
-			for k := range 2 {
-				batch[i].Lines = append(batch[i].Lines, order.PlaceLine{
-					Title: "Sourdough loaf", Item: hyperlocal.ItemID(fmt.Sprintf("item-%04d", 2*i+k)), Location: "shop",
-					Quantity: hyperlocal.Pieces(2), UnitPrice: price,
-				})
-			}
+	batch := make([]order.PlaceCommand, size)
+	for i := range batch {
+		batch[i] = order.PlaceCommand{
+			Tenant: "demo", Actor: shopper, Key: "key-" + strconv.Itoa(i), Merchant: merchant,
+			Customer: hyperlocal.NewRef("customer", "ada"), Currency: "GBP",
 		}
+		for k := range 2 {
+			batch[i].Lines = append(batch[i].Lines, order.PlaceLine{
+				Title: "Sourdough loaf", Item: hyperlocal.ItemID(fmt.Sprintf("item-%04d", 2*i+k)), Location: "shop",
+				Quantity: hyperlocal.Pieces(2), UnitPrice: price,
+			})
+		}
+	}
+	return shop, batch
+}
+
+// A placement in a batch makes fifteen allocations: seven ids, the number, the digest and its
+// text, the caller's name, the lines, the payload of the event, and its share of the batch's.
+// Whoever adds to that adds to every order.
+//
+// Not parallel, because AllocsPerRun counts for the whole process.
+//
+//nolint:paralleltest // see above
+func TestPlacementAllocations(t *testing.T) {
+	const size, limit = 100, 16.0
+	shop, batch := placements(t, size)
+	n := testing.AllocsPerRun(20, func() {
+		if _, err := shop.PlaceMany(t.Context(), batch); err != nil {
+			t.Error(err)
+		}
+	})
+	if n/size > limit {
+		t.Errorf("an order makes %.1f allocations, want at most %v", n/size, limit)
+	}
+}
+
+// BenchmarkPlaceMany places batches of orders with two stocked lines and a key: what the
+// order service and inventory cost together, without a database.
+func BenchmarkPlaceMany(b *testing.B) {
+	for _, size := range []int{1, 100} {
+		shop, batch := placements(b, size)
 		b.Run(strconv.Itoa(size), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -315,6 +315,26 @@ func TestExportJSONIsComplete(t *testing.T) {
 	}
 }
 
+// Not parallel, because AllocsPerRun counts for the whole process.
+//
+//nolint:paralleltest // see above
+func TestFireDoesNotAllocate(t *testing.T) {
+	m, err := NewMachine(DefaultTable())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, ctx := &Order{State: Confirmed}, t.Context()
+	fire := func() {
+		if row, err := m.Fire(ctx, Confirmed, TriggerAccept, ActorMerchant, o); err != nil || row.To != Accepted {
+			t.Errorf("got %v, %v", row.To, err)
+		}
+	}
+	fire() // the library proves the transition
+	if n := testing.AllocsPerRun(100, fire); n != 0 {
+		t.Errorf("a transition makes %v allocations", n)
+	}
+}
+
 func BenchmarkMachine(b *testing.B) {
 	m, err := NewMachine(DefaultTable())
 	if err != nil {

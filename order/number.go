@@ -15,7 +15,8 @@ const numberLetters = 8
 // newNumber draws a number for people: the day of the placement and random letters that
 // nobody confuses, such as 250314K7XM2PQA.
 func newNumber(ids hyperlocal.IDSource, placed time.Time) string {
-	return placed.UTC().Format("060102") + ids.Letters(numberLetters, hyperlocal.UnambiguousAlphabet)
+	b := placed.UTC().AppendFormat(make([]byte, 0, 32), "060102")
+	return string(append(b, ids.Letters(numberLetters, hyperlocal.UnambiguousAlphabet)...))
 }
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }
