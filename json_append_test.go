@@ -11,7 +11,7 @@ import (
 )
 
 // sameJSON checks that what was appended behind a prefix is what the library writes.
-func sameJSON(t interface{ Errorf(string, ...any) }, appended []byte, v any) {
+func sameJSON(t rapid.TB, appended []byte, v any) {
 	want, err := json.Marshal(v)
 	if err != nil {
 		t.Errorf("the library refuses %v: %v", v, err)

@@ -3,7 +3,6 @@ package bunstore
 import (
 	"context"
 	"encoding/json"
-	"hash/fnv"
 	"time"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
@@ -12,11 +11,14 @@ import (
 // OutboxShards is the number of shards that partition keys are spread over.
 const OutboxShards = 32
 
-// OutboxShard returns the shard of a partition key.
+// OutboxShard returns the shard of a partition key: its FNV-1a hash in 32 bits, modulo
+// OutboxShards.
 func OutboxShard(partitionKey string) int {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(partitionKey))
-	return int(h.Sum32() % OutboxShards)
+	h := uint32(2166136261)
+	for i := range len(partitionKey) {
+		h = (h ^ uint32(partitionKey[i])) * 16777619
+	}
+	return int(h % OutboxShards)
 }
 
 var errOutboxTwice = internal("outbox/duplicate",
