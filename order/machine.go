@@ -173,7 +173,7 @@ func (t Table[S, V]) alarm(name Timer) (Alarm, bool) {
 	return t.Alarms[i], true
 }
 
-// Machine interprets a validated table. It keeps no state of its own between calls, so one
+// Machine interprets a validated table. It keeps nothing of the rows that it is asked for, so one
 // machine serves all rows of a store concurrently.
 type Machine[S ~string, V any] struct {
 	table  Table[S, V]
@@ -254,7 +254,8 @@ func (m *Machine[S, V]) Fire(ctx context.Context, from S, trigger Trigger, kind 
 	return m.table.Rows[chosen.row], nil
 }
 
-// step lets the library make the transition on an instance of its own.
+// step lets the library make the transition on an instance of its own. It is asked once for
+// each: see way.
 func (m *Machine[S, V]) step(ctx context.Context, from S, row int) error {
 	instance, ok := m.pool.Get().(*fsm.FSM)
 	if !ok {

@@ -73,7 +73,8 @@ func (i *Idempotency) Claim(ctx context.Context, keys []hyperlocal.IdempotencyKe
 	}
 	claims := make([]hyperlocal.Claim, len(keys))
 	first := make(map[keyID]int, len(keys))
-	var order []hyperlocal.IdempotencyKey
+	order := make([]hyperlocal.IdempotencyKey, 0, len(keys))
+	asked := 0
 	for n, k := range keys {
 		if k.IsZero() {
 			claims[n].Fresh = true
@@ -82,6 +83,7 @@ func (i *Idempotency) Claim(ctx context.Context, keys []hyperlocal.IdempotencyKe
 		if err := k.Validate(); err != nil {
 			return nil, err
 		}
+		asked++
 		if _, ok := first[idOf(k)]; !ok {
 			first[idOf(k)] = n
 			order = append(order, k)
@@ -91,6 +93,12 @@ func (i *Idempotency) Claim(ctx context.Context, keys []hyperlocal.IdempotencyKe
 	fresh, stuck, err := i.take(ctx, order)
 	if err != nil {
 		return nil, err
+	}
+	if len(fresh) == asked { // nothing to look up, as nearly always
+		for n := range claims {
+			claims[n].Fresh = true
+		}
+		return claims, nil
 	}
 	var old []hyperlocal.IdempotencyKey
 	for _, k := range order {
