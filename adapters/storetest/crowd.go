@@ -89,6 +89,9 @@ func RunFlashSale(t *testing.T, h ShopHarness) {
 		if !ok {
 			return
 		}
+		if _, err := w.orders.Place(w.ctx, w.plain(shopItems[0])); !errors.Is(err, inventory.ErrInsufficient) { // it is remembered to be gone
+			t.Errorf("who comes too late gets %v", err)
+		}
 		if r, err := w.orders.Place(w.ctx, c); err != nil || r.Order.ID != id || !r.Replayed {
 			t.Errorf("the winner %s asks again and gets %+v, %v", id, r, err)
 		}
