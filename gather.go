@@ -111,6 +111,7 @@ type Gather[C, R any] struct {
 	touches func(C, []uint64) []uint64 // see KeepApart; nil: batches never meet
 	busy    map[uint64]int             // what the batches under way touch, and how often
 	passed  map[uint64]struct{}        // what calls touch that were passed over while a batch is taken
+	stuck   bool                       // all that wait touch what a batch under way does
 
 	calls sync.Pool
 	spare []*gatherQueue[C, R] // emptied queues, to be used again
@@ -235,6 +236,7 @@ func (g *Gather[C, R]) enter(w *gatherCall[C, R]) error {
 		return nil
 	}
 	if !g.contended(w) { // else whoever is in its way comes for it
+		g.stuck = false
 		g.hire()
 	}
 	return nil
@@ -242,7 +244,7 @@ func (g *Gather[C, R]) enter(w *gatherCall[C, R]) error {
 
 // hire starts a committer for what waits, if there may be one more.
 func (g *Gather[C, R]) hire() {
-	if g.waiting > 0 && !g.gathering && g.running < g.config.Committers {
+	if g.waiting > 0 && !g.stuck && !g.gathering && g.running < g.config.Committers {
 		g.running++
 		go g.work()
 	}
@@ -411,17 +413,16 @@ func (g *Gather[C, R]) admit(batch []*gatherCall[C, R], touched []uint64) ([]*ga
 		g.hire() // for the rest
 		return batch, touched
 	}
-	all := false
-	batch, all = g.takeApart(batch)
+	var more bool
+	batch, more = g.takeApart(batch)
+	g.stuck = !more
 	for _, w := range batch {
 		touched = append(touched, w.touched...)
 	}
 	for _, t := range touched {
 		g.busy[t]++
 	}
-	if all {
-		g.hire()
-	}
+	g.hire()
 	return batch, touched
 }
 
@@ -457,6 +458,7 @@ func (g *Gather[C, R]) release(touched []uint64) {
 			delete(g.busy, t)
 		}
 	}
+	g.stuck = false
 	g.hire()
 }
 
@@ -464,8 +466,7 @@ func (g *Gather[C, R]) release(touched []uint64) {
 const maxPassed = 4096
 
 // takeApart is take with calls passed over that have to wait for a batch under way, or for one
-// before them. all tells that every call was looked at that does not fit, so that those who
-// still wait are not worth a committer.
+// before them. more tells that others wait which are worth a committer.
 func (g *Gather[C, R]) takeApart(batch []*gatherCall[C, R]) (taken []*gatherCall[C, R], more bool) {
 	if g.turn == nil {
 		return batch, false
