@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"net/url"
 	"runtime"
 	"slices"
@@ -23,9 +24,10 @@ import (
 //	sqlite:PATH                               a SQLite file, made if it does not exist
 //	sqlite::memory:                           a SQLite database that lives as long as the Store
 //
-// Waiting for a lock on PostgreSQL ends after 10 s (code conflict, reason
-// "store/lock_timeout"), or after what lock_timeout in the DSN says. Behind a pooler that
-// cannot keep prepared statements, add default_query_exec_mode=exec to the DSN.
+// On PostgreSQL, unless the DSN says otherwise: waiting for a lock ends after 10 s (code
+// conflict, reason "store/lock_timeout"), and enable_seqscan is off but for a store that is
+// read-only, because plans are kept while tables grow. Behind a pooler that cannot keep
+// prepared statements, add default_query_exec_mode=exec to the DSN.
 //
 // It creates no tables; call [Store.Migrate]. Errors: invalid for a DSN that cannot be read,
 // unavailable if nothing answers; none of them shows the password.
@@ -75,10 +77,23 @@ func openPostgres(dsn string, opts []Option) (*Store, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}
+	settings := map[string]string{"lock_timeout": "10s"} // connection poolers refuse them as parameters
+	if !s.readOnly {
+		// Statements are prepared, and their plans kept while tables grow. A plan that reads a
+		// table of ten rows whole is right that day and ruinous a minute later; one that looks
+		// rows up by their keys stays right.
+		settings["enable_seqscan"] = "off"
+	}
+	var text strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		if _, ok := config.RuntimeParams[name]; !ok {
+			text.WriteString("SET " + name + " = '" + settings[name] + "';")
+		}
+	}
 	var connected []stdlib.OptionOpenDB
-	if _, ok := config.RuntimeParams["lock_timeout"]; !ok { // connection poolers refuse it as a parameter
+	if text.Len() > 0 {
 		connected = append(connected, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
-			_, err := c.Exec(ctx, "SET lock_timeout = '10s'")
+			_, err := c.Exec(ctx, text.String(), pgx.QueryExecModeSimpleProtocol)
 			return err
 		}))
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/hyperlocal-sdk/hyperlocal/adapters/gateways/sandbox"
 	"github.com/hyperlocal-sdk/hyperlocal/catalog"
 	"github.com/hyperlocal-sdk/hyperlocal/examples/refserver/internal/app"
 )
@@ -71,6 +72,7 @@ func (own *room) serve(ctx context.Context, o *Options) (_ *served, err error) {
 	if log == nil {
 		log = slog.Default()
 	}
+	db.SandboxLog = &sandbox.MemoryLog{} // a provider's books are on a provider's machine
 	a, err := app.New(ctx, app.Config{Database: db, Addr: "127.0.0.1:0", Logger: log, NoIntake: !o.Intake})
 	if err != nil {
 		return nil, err
