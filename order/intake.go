@@ -154,6 +154,7 @@ func (in *intake) glance(p *placing) {
 		return
 	}
 	ask := p.ask(demand(nil, p.order))
+	ask.Order = ID(in.s.config.IDs.NewID()).Ref() // an order has its own once it is granted
 	if p.err = in.s.able(&ask); p.err == nil {
 		p.err = in.s.refused(&ask)
 	}

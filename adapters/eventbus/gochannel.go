@@ -2,7 +2,7 @@ package eventbus
 
 import (
 	"context"
-	"hash/fnv"
+	"hash/maphash"
 	"slices"
 	"sync"
 
@@ -27,6 +27,7 @@ type GoChannelConfig struct {
 // not acknowledged is delivered again at once. Safe for concurrent use.
 type InProcess struct {
 	lanes      int
+	seed       maphash.Seed
 	persistent bool
 
 	mu     sync.Mutex
@@ -66,7 +67,7 @@ func GoChannel(c GoChannelConfig) *InProcess {
 		c.Lanes = maxGathered
 	}
 	return &InProcess{
-		lanes: c.Lanes, persistent: c.Persistent, topics: make(map[string]*topic), closing: make(chan struct{}),
+		lanes: c.Lanes, seed: maphash.MakeSeed(), persistent: c.Persistent, topics: make(map[string]*topic), closing: make(chan struct{}),
 	}
 }
 
@@ -221,15 +222,14 @@ func (s *subscription) send(m *message.Message) bool {
 	}
 }
 
-// lane spreads keys otherwise than [queue.Shard] does, so that the keys of a shard have all lanes.
+// lane spreads keys otherwise than [queue.Shard] does, so that the keys of a shard have all
+// lanes, also keys that differ in their last letter only.
 func (p *InProcess) lane(m *message.Message) int {
 	key := m.Metadata.Get(MetadataPartitionKey)
 	if key == "" {
 		key = m.UUID
 	}
-	h := fnv.New64()
-	_, _ = h.Write([]byte(key))
-	return int((h.Sum64() >> 32) % uint64(p.lanes))
+	return int(maphash.String(p.seed, key) % uint64(p.lanes)) //nolint:gosec // less than lanes
 }
 
 // Subscribe implements [message.Subscriber]. Every subscription gets every message.

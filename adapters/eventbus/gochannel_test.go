@@ -3,6 +3,7 @@ package eventbus_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -78,5 +79,43 @@ func TestGoChannelTellsWhatWasNotDelivered(t *testing.T) {
 				t.Errorf("Subscribe after Close: %v", err)
 			}
 		})
+	}
+}
+
+// Numbered keys are spread over the lanes as evenly as random ones.
+func TestGoChannelSpreadsKeys(t *testing.T) {
+	t.Parallel()
+	transport := eventbus.GoChannel(eventbus.GoChannelConfig{})
+	defer func() { _ = transport.Close() }()
+	out, err := transport.Subscribe(t.Context(), "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 200
+	messages := make([]*message.Message, n)
+	for i := range messages {
+		messages[i] = message.NewMessage(strconv.Itoa(i), nil)
+		messages[i].Metadata.Set(eventbus.MetadataPartitionKey, "north:order/"+strconv.Itoa(1000+i))
+	}
+	done := make(chan error, 1)
+	go func() { done <- transport.Publish("t", messages...) }()
+	// 200 keys on 256 lanes take up some 140 of them, each of which hands out one message at a time.
+	var held []*message.Message
+	for len(held) < 100 {
+		select {
+		case m := <-out:
+			held = append(held, m)
+		case <-time.After(10 * time.Second):
+			t.Fatalf("only %d messages are under way", len(held))
+		}
+	}
+	for _, m := range held {
+		m.Ack()
+	}
+	for range n - len(held) {
+		(<-out).Ack()
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

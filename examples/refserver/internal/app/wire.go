@@ -54,6 +54,9 @@ type Wiring struct {
 	Wake func(worker string)
 }
 
+// answerBytes is room for the answers about some twenty thousand products.
+const answerBytes = 32 << 20
+
 // Wire builds every service on one database and joins them by events. The order is that of
 // the arrows: what is needed comes first.
 func Wire(db *Database, w Wiring) (*Services, error) {
@@ -96,7 +99,7 @@ func Wire(db *Database, w Wiring) (*Services, error) {
 
 	// What many ask for is kept, until an event tells that it has changed.
 	if s.Answers, err = cache.New(cache.Config{
-		Affected: httpapi.Affected, Shared: w.Shared, Clock: w.Clock, Logger: w.Logger,
+		MaxBytes: answerBytes, Affected: httpapi.Affected, Shared: w.Shared, Clock: w.Clock, Logger: w.Logger,
 	}); err != nil {
 		return nil, err
 	}
