@@ -16,7 +16,7 @@ import (
 // The bell is LISTEN and NOTIFY of PostgreSQL. A NOTIFY inside the transactions that append
 // events would make their commits take turns, because PostgreSQL holds one lock of the whole
 // server from the writing of the notice to the end of the commit. So it is sent afterwards, by
-// itself: see docs/adr/0006-ring-after-the-commit.md.
+// itself: see docs/adr/0007-ring-after-the-commit.md.
 
 // bellChannel is one for all schemas of a database; what is sent says which, and who rang.
 const bellChannel = "hc_outbox"
