@@ -165,7 +165,7 @@ func (v via) QueryRowContext(ctx context.Context, text string, _ ...any) *sql.Ro
 	if err != nil {
 		ended, cancel := context.WithCancelCause(ctx)
 		cancel(err)
-		return v.s.pool.QueryRowContext(ended, text)
+		return v.s.pool.QueryRowContext(ended, text) //nolint:gosec // never sent: the context has ended
 	}
 	v.s.sent(text)
 	return on.QueryRowContext(ctx, text)

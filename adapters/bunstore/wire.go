@@ -450,7 +450,7 @@ const epoch = 946_684_800_000_000
 func (e *encoding) value(c *column, row int) bool {
 	switch c.kind {
 	case kindInt:
-		v := int64(0)
+		var v int64
 		if c.null {
 			if c.p[row] == nil {
 				return false
