@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"sync"
@@ -44,6 +45,8 @@ func RunFlashSale(t *testing.T, h ShopHarness) {
 	const buyers, units = 10_000 / crowdShare, 1000 / crowdShare
 	db := h.Open(t)
 	db.Gathers = true
+	runs := &countedRuns{TxRunner: db.TxRunner}
+	db.TxRunner = runs
 	w := newShop(t, db, units)
 	before := w.level(shopItems[0]).Version
 	var sold atomic.Int64
@@ -99,8 +102,33 @@ func RunFlashSale(t *testing.T, h ShopHarness) {
 	if len(won) == 0 {
 		t.Error("nobody with a key won")
 	}
+	// Who has no key is told from memory, without a transaction, for a tenth of a second.
+	const late, most = 50, 10
+	ran := runs.n.Load()
+	for range late {
+		if _, err := w.orders.Place(w.ctx, w.plain(shopItems[0])); !errors.Is(err, inventory.ErrInsufficient) {
+			t.Errorf("who comes far too late gets %v", err)
+		}
+	}
+	if ran = runs.n.Load() - ran; ran > most {
+		t.Errorf("%d latecomers cost %d transactions", late, ran)
+	}
 	w.sound("when all is sold")
 }
+
+// countedRuns counts transactions.
+type countedRuns struct {
+	hyperlocal.TxRunner
+	n atomic.Int64
+}
+
+func (c *countedRuns) WithinTx(ctx context.Context, fn func(ctx context.Context) error) error {
+	c.n.Add(1)
+	return c.TxRunner.WithinTx(ctx, fn)
+}
+
+// TxScope implements [hyperlocal.Scoped].
+func (c *countedRuns) TxScope() hyperlocal.Scope { return hyperlocal.ScopeOf(c.TxRunner) }
 
 // lastUnits has 500 buyers for 100 units.
 func lastUnits(t *testing.T, h ShopHarness, gathers bool) {
