@@ -511,7 +511,7 @@ func (g *Gather[C, R]) takeApart(batch []*gatherCall[C, R]) (taken []*gatherCall
 			}
 		}
 	}
-	return batch, g.waiting > passed
+	return batch, len(batch) > 0 && g.waiting > passed
 }
 
 // company lets the mutex go until enough calls wait, or the time is over.

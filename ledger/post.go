@@ -19,7 +19,9 @@ import (
 // With an [Intake] a single posting is committed together with what others post at that moment.
 func (s *Service) Post(ctx context.Context, postings ...hyperlocal.Posting) error {
 	if s.gather != nil && len(postings) == 1 && !hyperlocal.InTx(ctx) {
-		return s.postGathered(ctx, &postings[0])
+		p := postings[0] // the slice is the caller's, who may leave before the commit
+		p.Entries = slices.Clone(p.Entries)
+		return s.postGathered(ctx, &p)
 	}
 	results, err := s.post(ctx, postings, true)
 	if err != nil {

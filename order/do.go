@@ -34,12 +34,14 @@ func (s *Service) Do(ctx context.Context, commands ...Command) ([]CommandResult,
 	if len(commands) > MaxBatch {
 		return nil, invalid("batch", "a batch has at most 1000 commands")
 	}
+	if len(commands) == 1 && s.intake != nil && !hyperlocal.InTx(ctx) {
+		c := commands[0] // the slice is the caller's, who may leave before the commit
+		d := prepareCommand(&c)
+		return s.intake.doOne(ctx, &d)
+	}
 	items := make([]doing, len(commands))
 	for i := range commands {
 		items[i] = prepareCommand(&commands[i])
-	}
-	if len(items) == 1 && s.intake != nil && !hyperlocal.InTx(ctx) {
-		return s.intake.doOne(ctx, &items[0])
 	}
 	results, asked, err := s.doAll(ctx, items)
 	if err != nil {

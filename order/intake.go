@@ -3,7 +3,9 @@ package order
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
+	"runtime/debug"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
 )
@@ -244,6 +246,21 @@ func nameOfKey(k hyperlocal.IdempotencyKey) name {
 	return name{k.Tenant, k.Caller, k.Route, k.Key}
 }
 
+// oneRound commits one round. Where others have been committed already a panic is this round's
+// alone.
+func oneRound[C, R any](commit func([]C) ([]R, error), calls []C, later bool) (answers []R, err error) {
+	if later {
+		defer func() {
+			if r := recover(); r != nil {
+				err = errRound.WithCause(fmt.Errorf("%v\n%s", r, debug.Stack())) //nolint:err113 // what a panic says is no sentinel
+			}
+		}()
+	}
+	return commit(calls)
+}
+
+var errRound = hyperlocal.NewError(hyperlocal.CodeInternal, "order/panic", "a command failed unexpectedly")
+
 // rounds commits calls that share a name one after the other, and the rest together: mostly
 // that is one round. The error of the first round is the batch's, since nothing was changed;
 // that of a later one is the answer to its calls.
@@ -278,7 +295,7 @@ func rounds[C, R any](calls []C, names func(C) [2]name, commit func([]C) ([]R, e
 				at, part = append(at, i), append(part, c)
 			}
 		}
-		answers, err := commit(part)
+		answers, err := oneRound(commit, part, r > 0)
 		if err != nil && r == 0 {
 			return nil, err
 		}

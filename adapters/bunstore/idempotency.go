@@ -172,6 +172,7 @@ func (i *Idempotency) insert(ctx context.Context, keys []hyperlocal.IdempotencyK
 		fingerprint[n] = k.Fingerprint
 	}
 	r := keyRel(keys).text("fingerprint", fingerprint).textNull("result", foreseen(keys)).at("created_at", repeat(i.s.clock.Now(), len(keys)))
+	var ours []keyID // of rows that came before a failure too, so they count only without one
 	claimed := func(rows row) error {
 		var id keyID
 		var caller sql.NullString // NULL in the line that belongs to the lock timeout
@@ -180,14 +181,23 @@ func (i *Idempotency) insert(ctx context.Context, keys []hyperlocal.IdempotencyK
 		}
 		if caller.Valid {
 			id.caller = caller.String
-			fresh[id] = true
+			ours = append(ours, id)
 		}
 		return nil
 	}
+	var err error
 	if i.s.dialect == SQLite {
-		return i.s.queryEach(ctx, idempotencyClaimAlone, r, claimed)
+		err = i.s.queryEach(ctx, idempotencyClaimAlone, r, claimed)
+	} else {
+		err = i.s.query(ctx, idempotencyClaim, r, []any{strconv.FormatInt(patience.Milliseconds(), 10)}, claimed)
 	}
-	return i.s.query(ctx, idempotencyClaim, r, []any{strconv.FormatInt(patience.Milliseconds(), 10)}, claimed)
+	if err != nil {
+		return err
+	}
+	for _, id := range ours {
+		fresh[id] = true
+	}
+	return nil
 }
 
 // foreseen are the results that the keys are claimed with, "" for none.

@@ -164,12 +164,13 @@ func (o *ownSession) start(ctx context.Context) error {
 
 // replace goes on with another connection.
 func (o *ownSession) replace(ctx context.Context) error {
+	o.broken = true
+	discard(o.conn, true) // first: its place may be the only one
 	conn, err := o.s.pool.Conn(ctx)
 	if err != nil {
 		return o.s.classify(err)
 	}
-	discard(o.conn, true)
-	o.conn, o.pgx = conn, nil
+	o.conn, o.pgx, o.broken = conn, nil, false
 	o.native()
 	return nil
 }

@@ -81,11 +81,22 @@ func miscounted(err error) (rows int64, ok bool) {
 	if !found {
 		return 0, false
 	}
-	rows, err = strconv.ParseInt(strings.TrimRight(rest, `"`), 10, 64)
+	digits := 0 // what follows are quotation marks of the server's language
+	for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
+		digits++
+	}
+	rows, err = strconv.ParseInt(rest[:digits], 10, 64)
 	return rows, err == nil
 }
 
-// merged joins plain inserts of one form, where no write between them minds.
+// parentless are the tables that many parts of a transaction append to and that refer to no
+// other: their rows may move ahead of other tables' rows.
+var parentless = map[string]bool{ //nolint:gochecknoglobals // a table
+	"hc_outbox": true, "hc_order_history": true, "hc_stock_movements": true,
+}
+
+// merged joins plain inserts of one form that follow each other, or where no write between
+// them minds.
 func merged(queue []queued) []queued {
 	out := queue[:0:0]
 next:
@@ -100,7 +111,7 @@ next:
 					}
 					continue next
 				}
-				if o.after || o.table == w.table || slices.Contains(w.st.tables, o.table) || slices.Contains(o.st.tables, w.table) {
+				if !parentless[w.table] || o.after || o.table == w.table || slices.Contains(w.st.tables, o.table) || slices.Contains(o.st.tables, w.table) {
 					break
 				}
 			}
@@ -127,7 +138,7 @@ type answer struct {
 func (t *txn) pipeline(ctx context.Context, own *ownSession, queue []queued, read *answer, last bool) error {
 	queue = merged(queue)
 	if err := ctx.Err(); err != nil {
-		return cancelled(err)
+		return t.fail(cancelled(err)) // the queue is gone
 	}
 	if last { // leaving now would only make the outcome unknown
 		if err := own.start(ctx); err != nil { // and so would a connection that had died unnoticed
@@ -137,13 +148,15 @@ func (t *txn) pipeline(ctx context.Context, own *ownSession, queue []queued, rea
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), commitPatience)
 		defer cancel()
 	}
-	t.count++
+	t.count += len(queue)
+	if read != nil {
+		t.count++
+	}
 	own.s.sentWires(own.pending, queue, read, last)
 	for tries := own.s.pool.Stats().Idle + 1; ; tries-- {
 		p := pipeline{own: own, queue: queue, read: read, begin: own.pending, last: last}
 		err := p.send(ctx)
 		if err == nil {
-			own.pending = false
 			return nil
 		}
 		if p.begin && !p.begun && tries > 0 && ctx.Err() == nil && errors.Is(own.s.classify(err), errUnavailable) {
@@ -153,13 +166,12 @@ func (t *txn) pipeline(ctx context.Context, own *ownSession, queue []queued, rea
 			}
 			continue
 		}
-		own.pending = own.pending && !p.begun
 		own.broken = own.broken || own.pgx.IsClosed()
 		if rows, ok := miscounted(err); ok && p.done < len(queue) {
 			return t.check(&queue[p.done], rows)
 		}
 		_, refused := errors.AsType[*pgconn.PgError](err)
-		if last && (p.done == len(queue) || !refused) { // else it never came to the COMMIT
+		if last && p.sent && (p.done == len(queue) || !refused) { // else it never came to the COMMIT
 			return t.fail(own.outcome(err))
 		}
 		if p.theirs {
@@ -176,9 +188,12 @@ type pipeline struct {
 	read        *answer
 	begin, last bool
 
+	sent   bool // something may have reached the server
 	begun  bool // BEGIN was answered
 	done   int  // how many of the queue were
 	theirs bool // the error is scan's
+
+	committed bool
 }
 
 func (p *pipeline) send(ctx context.Context) error {
@@ -213,11 +228,20 @@ func (p *pipeline) send(ctx context.Context) error {
 			return err
 		}
 	}
+	p.sent = true
+	whole := false
+	defer func() {
+		if !whole { // scan panicked, so answers are left that nobody reads
+			own.broken = true
+		}
+	}()
 	answers := own.pgx.PgConn().ExecBatch(ctx, &batch)
 	err := p.receive(answers)
-	if e := answers.Close(); err == nil {
+	if e := answers.Close(); err == nil && !p.committed {
 		err = e
 	}
+	own.broken = own.broken || own.pgx.IsClosed()
+	whole = true
 	return err
 }
 
@@ -257,7 +281,7 @@ func (p *pipeline) receive(answers *pgconn.MultiResultReader) error {
 		if _, err := answers.ResultReader().Close(); err != nil {
 			return err
 		}
-		p.begun = true
+		p.begun, p.own.pending = true, false
 	}
 	for range p.queue {
 		if !answers.NextResult() {
@@ -282,6 +306,7 @@ func (p *pipeline) receive(answers *pgconn.MultiResultReader) error {
 		if err == nil && tag.String() != "COMMIT" { // an aborted transaction answers ROLLBACK
 			err = errAborted
 		}
+		p.committed = err == nil
 		return err
 	}
 	return nil
@@ -337,7 +362,7 @@ func wireName(text string) string {
 // what they were: the transaction is run again on another one.
 func (o *ownSession) stale(err error) error {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && (e.Code == "26000" || e.Code == "42P05" ||
-		e.Code == "0A000" && strings.Contains(e.Message, "cached plan")) {
+		e.Code == "0A000" && e.Routine == "RevalidateCachedQuery") {
 		o.broken = true
 		return hyperlocal.ErrTxRetry.WithCause(err)
 	}
@@ -382,7 +407,7 @@ const keep = 1 << 20
 
 func (e *encoding) encode(types *pgtype.Map, w *wire, q *queued, oids []uint32) error {
 	if cap(e.buffer) > keep {
-		e.buffer = nil
+		e.buffer = make([]byte, 0, keep)
 	}
 	e.buffer, e.ends, e.values, e.formats = e.buffer[:0], e.ends[:0], e.values[:0], e.formats[:0]
 	for i, arg := range q.args {

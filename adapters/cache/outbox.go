@@ -24,9 +24,11 @@ func (o droppingOutbox) Append(ctx context.Context, envelopes ...hyperlocal.Enve
 		return err
 	}
 	var groups []group
+	seen := make(map[group]bool)
 	for i := range envelopes {
 		for _, ref := range o.cache.c.Affected(envelopes[i]) {
-			if g := (group{envelopes[i].Tenant, ref}); !slices.Contains(groups, g) {
+			if g := (group{envelopes[i].Tenant, ref}); !seen[g] {
+				seen[g] = true
 				groups = append(groups, g)
 			}
 		}
