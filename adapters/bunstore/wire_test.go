@@ -166,3 +166,43 @@ func TestReadsAgree(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What was queued before a claim that waits in vain for a twin is not forgotten: the
+// transaction cannot begin anew without it.
+func TestClaimDoesNotForgetWrites(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, Postgres, WithPool(4))
+	shelf(t, s)
+	key := []hyperlocal.IdempotencyKey{{Tenant: "north", Caller: "c", Route: "r", Key: "k", Fingerprint: "f"}}
+	err := s.WithinTx(t.Context(), func(ctx context.Context) error {
+		if _, err := s.Idempotency().Claim(ctx, key); err != nil {
+			return err
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			err := s.WithinTx(t.Context(), func(ctx context.Context) error {
+				if err := s.enqueue(ctx, addBoxes("a")); err != nil {
+					return err
+				}
+				claims, err := s.Idempotency().Claim(ctx, key)
+				if err == nil && !errors.Is(claims[0].Err, hyperlocal.ErrKeyInProgress) {
+					t.Errorf("the twin's claim is %+v", claims[0])
+				}
+				return err
+			})
+			want := "a=3"
+			if err != nil {
+				want = ""
+			}
+			if got := sizes(t, s, t.Context()); got != want {
+				t.Errorf("the twin answers %v, and the boxes are %q", err, got)
+			}
+		}()
+		<-done
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
