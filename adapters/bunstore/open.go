@@ -25,8 +25,8 @@ import (
 //	sqlite::memory:                           a SQLite database that lives as long as the Store
 //
 // On PostgreSQL, unless the DSN says otherwise: waiting for a lock ends after 10 s (code
-// conflict, reason "store/lock_timeout"), and enable_seqscan is off but for a store that is
-// read-only, because plans are kept while tables grow. Behind a pooler that cannot keep
+// conflict, reason "store/lock_timeout"), and enable_seqscan and jit are off but for a store that
+// is read-only, because plans are kept while tables grow. Behind a pooler that cannot keep
 // prepared statements, add default_query_exec_mode=exec to the DSN.
 //
 // It creates no tables; call [Store.Migrate]. Errors: invalid for a DSN that cannot be read,
@@ -82,7 +82,9 @@ func openPostgres(dsn string, opts []Option) (*Store, error) {
 		// Statements are prepared, and their plans kept while tables grow. A plan that reads a
 		// table of ten rows whole is right that day and ruinous a minute later; one that looks
 		// rows up by their keys stays right.
-		settings["enable_seqscan"] = "off"
+		// A table without a fitting index is still read whole, at a cost that would have the
+		// statement compiled first, which takes longer than any statement of ours.
+		settings["enable_seqscan"], settings["jit"] = "off", "off"
 	}
 	var text strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
