@@ -203,6 +203,13 @@ func TestOtherProcessesAreHeard(t *testing.T) {
 		return nil
 	})
 	running(t, bus, transport)
+	here.outbox = bus.Outbox(here.outbox)
+	appendAll(t, here, envelope("before", 1, 0))
+	select { // then this relay holds all shards, for an hour
+	case <-handled:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the first event is not handled")
+	}
 
 	there := open(t, dsn)
 	transport = eventbus.GoChannel(eventbus.GoChannelConfig{})
