@@ -91,7 +91,7 @@ func (t *txn) flushLocked(ctx context.Context) error {
 	t.queue = nil
 	t.sent = t.queued
 	if t.s.dialect == SQLite {
-		t.s.sentAll(queue)
+		t.s.sentTogether(false, queue, nil, false)
 		for i := range queue {
 			if err := t.sendSQLite(ctx, &queue[i]); err != nil {
 				return err
@@ -144,18 +144,6 @@ func groups(queue []queued) [][]queued {
 	}
 	out = append(out, run)
 	return slices.DeleteFunc(out, func(r []queued) bool { return len(r) == 0 })
-}
-
-// sentAll reports a whole queue to the hook at once.
-func (s *Store) sentAll(queue []queued) {
-	if s.hook == nil {
-		return
-	}
-	texts := make([]string, len(queue))
-	for i := range queue {
-		texts[i] = queue[i].st.text
-	}
-	s.hook(strings.Join(texts, ";\n"))
 }
 
 // send sends one write on its own.

@@ -45,26 +45,19 @@ func (s *Store) begin(ctx context.Context) (session, error) { //nolint:ireturn /
 	if s.dialect == SQLite {
 		return s.beginSQLite(ctx)
 	}
-	// Connections that died while they were idle show it at the first statement. Nothing has
-	// happened on them yet, so the next one is tried.
-	for tries := s.pool.Stats().Idle + 1; ; tries-- {
-		conn, err := s.pool.Conn(ctx)
-		if err != nil {
-			return nil, s.classify(err)
-		}
-		o := &ownSession{s: s, conn: conn, pending: true}
-		if o.native() { // BEGIN goes along with the first statement
-			return o, nil
-		}
-		if err = o.start(ctx); err == nil {
-			return o, nil
-		}
-		o.broken = true
-		o.release()
-		if e := s.classify(err); tries <= 0 || ctx.Err() != nil || !errors.Is(e, errUnavailable) {
-			return nil, e
-		}
+	conn, err := s.pool.Conn(ctx)
+	if err != nil {
+		return nil, s.classify(err)
 	}
+	o := &ownSession{s: s, conn: conn, pending: true}
+	if o.native() { // BEGIN goes along with the first statement
+		return o, nil
+	}
+	if err := o.start(ctx); err != nil {
+		o.release()
+		return nil, err
+	}
+	return o, nil
 }
 
 // beginSQLite waits for the gate's turn and opens a transaction.
@@ -141,8 +134,8 @@ func (o *ownSession) query(ctx context.Context, text string, args []any) (*sql.R
 	return o.conn.QueryContext(ctx, text, args...)
 }
 
-// start sends the BEGIN that is still to be sent, on another connection if this one has died
-// while it was idle.
+// start sends the BEGIN that is still to be sent. A connection that died while it was idle
+// shows it now; nothing has happened on it yet, so another one is tried.
 func (o *ownSession) start(ctx context.Context) error {
 	for tries := o.s.pool.Stats().Idle + 1; o.pending; tries-- {
 		o.s.sent("BEGIN")
@@ -243,17 +236,12 @@ func (o *ownSession) commit(ctx context.Context) error {
 		_, err := o.conn.ExecContext(ctx, "COMMIT")
 		return o.outcome(err)
 	}
-	return o.outcome(o.conn.Raw(func(dc any) error {
-		c, ok := dc.(*stdlib.Conn)
-		if !ok {
-			return errAborted
-		}
-		tag, err := c.Conn().Exec(ctx, "COMMIT")
-		if err == nil && tag.String() != "COMMIT" { // an aborted transaction answers ROLLBACK
-			return errAborted
-		}
-		return err
-	}))
+	tag, err := o.pgx.Exec(ctx, "COMMIT")
+	if err == nil && tag.String() != "COMMIT" { // an aborted transaction answers ROLLBACK
+		return errAborted
+	}
+	o.broken = o.broken || o.pgx.IsClosed()
+	return o.outcome(err)
 }
 
 // outcome tells what an error during a commit means.

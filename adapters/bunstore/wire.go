@@ -152,7 +152,7 @@ func (t *txn) pipeline(ctx context.Context, own *ownSession, queue []queued, rea
 	if read != nil {
 		t.count++
 	}
-	own.s.sentWires(own.pending, queue, read, last)
+	own.s.sentTogether(own.pending, queue, read, last)
 	for tries := own.s.pool.Stats().Idle + 1; ; tries-- {
 		p := pipeline{own: own, queue: queue, read: read, begin: own.pending, last: last}
 		err := p.send(ctx)
@@ -166,7 +166,6 @@ func (t *txn) pipeline(ctx context.Context, own *ownSession, queue []queued, rea
 			}
 			continue
 		}
-		own.broken = own.broken || own.pgx.IsClosed()
 		if rows, ok := miscounted(err); ok && p.done < len(queue) {
 			return t.check(&queue[p.done], rows)
 		}
@@ -198,6 +197,7 @@ type pipeline struct {
 
 func (p *pipeline) send(ctx context.Context) error {
 	own := p.own
+	defer func() { own.broken = own.broken || own.pgx.IsClosed() }()
 	var batch pgconn.Batch
 	e, _ := encodings.Get().(*encoding)
 	if e == nil {
@@ -240,7 +240,6 @@ func (p *pipeline) send(ctx context.Context) error {
 	if e := answers.Close(); err == nil && !p.committed {
 		err = e
 	}
-	own.broken = own.broken || own.pgx.IsClosed()
 	whole = true
 	return err
 }
@@ -369,8 +368,8 @@ func (o *ownSession) stale(err error) error {
 	return o.s.classify(err)
 }
 
-// sentWires reports a pipeline to the hook.
-func (s *Store) sentWires(begin bool, queue []queued, read *answer, last bool) {
+// sentTogether reports what goes in one round trip to the hook.
+func (s *Store) sentTogether(begin bool, queue []queued, read *answer, last bool) {
 	if s.hook == nil {
 		return
 	}
