@@ -99,3 +99,29 @@ type Idempotency interface {
 	// and forgets the results that they were claimed with. Otherwise it is as Complete.
 	Free(ctx context.Context, keys []IdempotencyKey) error
 }
+
+// FreshClaimer is an optional ability of an [Idempotency], for [ClaimKeys].
+type FreshClaimer interface {
+	// ClaimFresh queues the claim of keys that are presumed to be fresh. If one is not, the
+	// transaction fails. Zero keys are passed over.
+	ClaimFresh(ctx context.Context, keys []IdempotencyKey) error
+}
+
+// ClaimKeys claims keys of commands. As long as it may [Presume], it does so without asking
+// whether they are fresh, since they nearly always are: the claim is made with the commit, and
+// nobody is kept waiting, or known to be a twin, before that. So use it only where nothing but
+// the transaction depends on the answer; elsewhere ask the store itself.
+func ClaimKeys(ctx context.Context, store Idempotency, keys []IdempotencyKey) ([]Claim, error) {
+	f, ok := store.(FreshClaimer)
+	if !ok || len(keys) == 0 || !Presume(ctx) {
+		return store.Claim(ctx, keys)
+	}
+	if err := f.ClaimFresh(ctx, keys); err != nil {
+		return nil, err
+	}
+	claims := make([]Claim, len(keys))
+	for i := range claims {
+		claims[i].Fresh = true
+	}
+	return claims, nil
+}

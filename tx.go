@@ -66,12 +66,24 @@ func SameScope(parts ...any) error {
 
 type txKey struct{}
 
-// TxState is what a store keeps in the context while its transaction is open. The root
-// package only asks it whether work after the commit can be registered.
+// TxState is what a store keeps in the context while its transaction is open. It may also have
+// a method Presume() bool: see [Presume].
 type TxState interface {
 	// AfterCommit registers fn to run once after the commit. It reports false when the
 	// transaction belongs to the host, whose commit the store does not see.
 	AfterCommit(fn func()) bool
+}
+
+// Presume reports whether the work in ctx may go by what is nearly always so, instead of
+// asking first: that a key is new, that a level is as it was. Whoever does so queues a write
+// that fails with [ErrTxRetry] if it is not so, or learns of it in another way before the
+// commit. Then, and also when the closure fails, whose reasons may rest on what was presumed,
+// the transaction is run again from the start, and Presume reports false. It does so in every
+// run but the first, in a transaction of the host, outside a transaction, and where the store
+// does not support it.
+func Presume(ctx context.Context) bool {
+	s, ok := TxFrom(ctx).(interface{ Presume() bool })
+	return ok && s.Presume()
 }
 
 // ContextWithTx is for stores: it marks ctx as being inside a transaction.

@@ -38,6 +38,7 @@ type shelf struct {
 	touched         bool
 	short           bool // there was not enough for somebody
 	set             bool // its settings change too, so its version rises anyway
+	presumed        bool // not locked: the numbers are those that were seen last
 	lowBefore       bool
 	actor           hyperlocal.Actor // of the last change
 	cause           hyperlocal.Cause
@@ -78,11 +79,25 @@ func (s *Service) lock(ctx context.Context, keys []Key, owners []hyperlocal.Tena
 	return s.draft(ctx, locked), nil
 }
 
+// presume adds levels that are not locked.
+func (d *draft) presume(levels []Level) {
+	all := make([]shelf, len(levels))
+	for i, l := range levels {
+		all[i] = newShelf(l)
+		all[i].presumed = true
+		d.shelves[all[i].key] = &all[i]
+	}
+}
+
+func newShelf(l Level) shelf {
+	return shelf{Level: l, key: l.Key(), onHand: l.OnHand.Value(), reserved: l.Reserved.Value(), lowBefore: l.Low()}
+}
+
 func (s *Service) draft(ctx context.Context, locked Locked) *draft {
 	d := &draft{s: s, now: s.clock.Now(), shelves: make(map[Key]*shelf, len(locked.Levels))}
 	all := make([]shelf, len(locked.Levels))
 	for i, l := range locked.Levels {
-		all[i] = shelf{Level: l, key: l.Key(), onHand: l.OnHand.Value(), reserved: l.Reserved.Value(), lowBefore: l.Low()}
+		all[i] = newShelf(l)
 		d.shelves[all[i].key] = &all[i]
 	}
 	d.locked = make([]*held, len(locked.Reservations))
@@ -272,6 +287,9 @@ func (d *draft) write(ctx context.Context) error {
 			w.Changes[i] = Change{
 				Key: sh.key, OnHand: sh.onHand - sh.OnHand.Value(), Reserved: sh.reserved - sh.Reserved.Value(),
 				Guard: sh.guard, At: d.now,
+			}
+			if sh.presumed {
+				w.Changes[i].Presumed = sh.Mode
 			}
 		}
 		if err := d.s.store.Write(ctx, w); err != nil {

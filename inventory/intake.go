@@ -11,8 +11,8 @@ import (
 // share a transaction, and happen in the order in which they came. Calls inside a transaction
 // are not gathered. The zero value is good.
 //
-// With an Intake the service also remembers for a moment which items it has seen to run out:
-// see [Service.Refuse], which the intake of orders asks.
+// With an Intake the service also refuses what it has just seen to run out: see
+// [Service.Refuse], which the intake of orders asks.
 type Intake struct {
 	// Gather bounds batches and queue. Set OneTenant for a database with row-level security.
 	Gather hyperlocal.GatherConfig
@@ -23,7 +23,6 @@ func (s *Service) openIntake(in *Intake) (err error) {
 	if in == nil {
 		return nil
 	}
-	s.memory = &memory{seen: make(map[Key]seen)}
 	s.holds, err = hyperlocal.NewGather(in.Gather, func(a *ask) hyperlocal.TenantID { return a.by.tenant }, s.grantGathered)
 	return err
 }

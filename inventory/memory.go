@@ -9,16 +9,16 @@ import (
 	"github.com/hyperlocal-sdk/hyperlocal"
 )
 
-// remembered is how long a level that was just seen is thought to be as it was: as long as
-// another process may already have changed it.
+// remembered is how long a level that was just seen is thought to be as it was, when that is
+// the reason of a refusal: as long as another process may already have changed it.
 const remembered = 100 * time.Millisecond
 
-// maxSeen bounds how many levels are remembered at once.
-const maxSeen = 4096
+// maxSeen bounds how many levels are remembered at once; each takes some 400 bytes.
+const maxSeen = 1 << 15
 
-// memory is what this process knows of levels from its last commits, so that it need not
-// queue at the lock of a shelf that it has just seen to be empty. It only ever refuses:
-// what it grants is decided under the lock. A nil memory knows nothing.
+// memory is what this process knows of levels from its last commits. From what it has just
+// seen it refuses, so that nobody need queue at the lock of a shelf that is empty. And where
+// it has seen plenty it lets take without a lock; then the write has to find enough.
 type memory struct {
 	mu   sync.Mutex
 	seen map[Key]seen
@@ -29,46 +29,99 @@ type memory struct {
 type seen struct {
 	level Level
 	at    time.Time
+	vague bool // something was taken since without a lock, so that the level is about as it was
 }
 
 // watch has the memory learn, after the commit of the transaction in ctx, what the draft has
 // seen and done. The host's commit is not seen: there the levels that change are forgotten.
 func (d *draft) watch(ctx context.Context) {
-	if d.s.memory == nil || len(d.shelves) == 0 {
-		return
-	}
 	state := hyperlocal.TxFrom(ctx)
 	d.blind = state == nil || !state.AfterCommit(func() { d.s.memory.learn(d) })
 }
 
-// learn takes over what a draft has changed, and the levels that fell short.
+// learn takes over what a draft has seen and changed.
 func (m *memory) learn(d *draft) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, sh := range d.shelves {
-		if changed := sh.touched || sh.set; !sh.short && !changed || changed && !d.written {
+	for key, sh := range d.shelves {
+		if (sh.touched || sh.set || sh.presumed) && !d.written {
+			continue
+		}
+		known, ok := m.seen[key]
+		if sh.presumed {
+			if l := &known.level; ok && sh.touched {
+				l.OnHand = l.quantity(l.OnHand.Value() + sh.onHand - sh.OnHand.Value())
+				l.Reserved = l.quantity(l.Reserved.Value() + sh.reserved - sh.Reserved.Value())
+				known.vague = true
+				m.seen[key] = known
+			}
 			continue
 		}
 		l := sh.now(d.now)
-		if l.Version < m.seen[sh.key].level.Version {
+		if ok && l.Version < known.level.Version {
 			continue
 		}
-		if len(m.seen) >= maxSeen {
-			m.tidy(d.now)
+		if !ok && len(m.seen) >= maxSeen {
+			m.tidy()
 		}
-		m.seen[sh.key] = seen{level: l, at: d.now}
+		m.seen[key] = seen{level: l, at: d.now}
 	}
 }
 
-// tidy drops what is too old to be believed, or everything.
-func (m *memory) tidy(now time.Time) {
-	for k, s := range m.seen {
-		if !s.fresh(now) {
-			delete(m.seen, k)
+// plenty returns the levels of which there is twice what all asks together want, if they are
+// as they were seen last: in whatever order the asks come, none is refused and no level
+// becomes low.
+func (m *memory) plenty(asks []ask) []Level {
+	n := 0
+	for i := range asks {
+		n += len(asks[i].wants)
+	}
+	wanted := make(map[Key]hyperlocal.Quantity, n)
+	for i := range asks {
+		if asks[i].err != nil {
+			continue
+		}
+		for k := range asks[i].wants {
+			w := &asks[i].wants[k]
+			sum, ok := wanted[w.key]
+			if !ok {
+				wanted[w.key] = w.quantity
+			} else if sum, err := sum.Add(w.quantity); err == nil {
+				wanted[w.key] = sum
+			} else { // in several units; a quantity without one matches no level
+				wanted[w.key] = hyperlocal.Quantity{}
+			}
 		}
 	}
-	if len(m.seen) >= maxSeen {
-		clear(m.seen)
+	plenty := make([]Level, 0, len(wanted))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, w := range wanted {
+		if known, ok := m.seen[key]; ok && known.level.plentyOf(w) {
+			plenty = append(plenty, known.level)
+		}
+	}
+	return plenty
+}
+
+func (l *Level) plentyOf(q hyperlocal.Quantity) bool {
+	if l.Mode == ModeNone || !q.IsValid() || l.Unit() != q.Unit() || q.Value() > MaxUnits || l.Reserved.Value() > MaxUnits-q.Value() {
+		return false
+	}
+	if l.Mode.Guarded() && l.available()+l.BackorderLimit.Value() < 2*q.Value() {
+		return false
+	}
+	return !l.LowAt.IsValid() || l.available()-2*q.Value() > l.LowAt.Value()
+}
+
+// tidy makes room by forgetting an eighth, whichever comes first.
+func (m *memory) tidy() {
+	drop := maxSeen / 8
+	for k := range m.seen {
+		if drop--; drop < 0 {
+			return
+		}
+		delete(m.seen, k)
 	}
 }
 
@@ -93,7 +146,7 @@ var _ hyperlocal.Refuser = (*Service)(nil)
 // there was not enough left for it. It returns nil for everything else, and for whoever takes
 // over a hold of his own.
 func (s *Service) Refuse(p *hyperlocal.Placement) error {
-	if s.memory == nil || len(p.Items) == 0 ||
+	if s.holds == nil || len(p.Items) == 0 ||
 		slices.ContainsFunc(p.Spend, func(spend hyperlocal.Spend) bool { return spend.Kind == SpendHold }) {
 		return nil
 	}
@@ -108,7 +161,7 @@ func (s *Service) Refuse(p *hyperlocal.Placement) error {
 		known, ok := s.memory.seen[w.key]
 		l := &known.level
 		// In the order of the items: the first refusal is the answer.
-		if !ok || !known.fresh(now) || !l.Mode.Guarded() || l.Unit() != w.quantity.Unit() {
+		if !ok || known.vague || !known.fresh(now) || !l.Mode.Guarded() || l.Unit() != w.quantity.Unit() {
 			return nil
 		}
 		if wanted, free := w.quantity.Value(), l.available()+l.BackorderLimit.Value(); free < wanted {

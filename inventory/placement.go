@@ -28,6 +28,8 @@ func (s *Service) SpendKinds() []string { return []string{SpendHold} }
 
 // Decide implements [hyperlocal.Participant]: it locks the levels that the batch wants, in
 // sorted order, in one statement (and one more for holds to be taken over), and reads them.
+// Levels of which there was plenty when this process saw them last are not even read; the
+// write makes sure that there still is (see [hyperlocal.Presume]).
 // The demand of a placement is added up per item and location, so the same item in two lines
 // or two placements of one batch cannot be sold twice.
 //
@@ -167,10 +169,12 @@ func (s *Service) decide(ctx context.Context, asks []ask) (*decision, error) {
 		}
 		carts = append(carts, asks[i].carts...)
 	}
+	keys, plenty := s.presume(ctx, asks, keys)
 	d, err := s.lock(ctx, keys, carts)
 	if err != nil {
 		return nil, err
 	}
+	d.presume(plenty)
 	for i := range asks {
 		for k := range asks[i].wants {
 			w := &asks[i].wants[k]
@@ -179,6 +183,24 @@ func (s *Service) decide(ctx context.Context, asks []ask) (*decision, error) {
 	}
 	d.movements, d.opened, d.room = make([]Movement, 0, n), make([]*held, 0, n), make([]held, n)
 	return &decision{draft: d, asks: asks}, nil
+}
+
+// presume returns the levels that need not be locked, and the keys of the others.
+func (s *Service) presume(ctx context.Context, asks []ask, keys []Key) (others []Key, plenty []Level) {
+	for i := range asks {
+		if asks[i].asHold || len(asks[i].carts) > 0 { // what is held counts too
+			return keys, nil
+		}
+	}
+	plenty = s.memory.plenty(asks)
+	if len(plenty) == 0 || !hyperlocal.Presume(ctx) {
+		return keys, nil
+	}
+	known := make(map[Key]bool, len(plenty))
+	for i := range plenty {
+		known[plenty[i].Key()] = true
+	}
+	return slices.DeleteFunc(keys, func(k Key) bool { return known[k] }), plenty
 }
 
 // decision implements [hyperlocal.Decision]. It belongs to one goroutine.

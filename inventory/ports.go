@@ -23,8 +23,8 @@ type Store interface {
 	// those that another transaction has locked.
 	LockDue(ctx context.Context, now time.Time, limit int) (Locked, error)
 	// Write queues a set of changes. It must be guarded: see Change. A reservation to close
-	// that is not open any more, a level that does not exist or whose guard or Validate
-	// refuses fails the transaction with ErrContended; a reference that is taken fails it
+	// that is not open any more, a level that does not exist or whose guard, Presumed or
+	// Validate refuses fails the transaction with ErrContended; a reference that is taken fails it
 	// with ErrReferenceTaken. Nothing relies on the caller's lock.
 	Write(ctx context.Context, w Writes) error
 	// AddItems adds levels, all of which are new; the caller has asked Lock. One that
@@ -83,6 +83,10 @@ type Change struct {
 	Reserved int64 // delta
 	Guard    Guard
 	At       time.Time // recording time
+	// Presumed, if set, tells that the level was not locked but is thought to be of this mode
+	// and to stay clear of its LowAt: the store makes the change only if the level is of this
+	// mode and does not become low by it. See hyperlocal.Presume.
+	Presumed Mode
 }
 
 // Guard is the condition under which the store makes a change. Level.Validate applies

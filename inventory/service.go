@@ -38,7 +38,7 @@ type Service struct {
 	clock       hyperlocal.Clock
 	ids         hyperlocal.IDSource
 	holdTTL     time.Duration
-	memory      *memory // nil without an Intake
+	memory      memory
 	holds       *hyperlocal.Gather[*ask, ReserveResult]
 }
 
@@ -65,7 +65,7 @@ func New(c Config) (*Service, error) {
 	}
 	s := &Service{
 		store: c.Store, tx: c.Tx, outbox: c.Outbox, idempotency: c.Idempotency,
-		clock: c.Clock, ids: c.IDs, holdTTL: c.HoldTTL,
+		clock: c.Clock, ids: c.IDs, holdTTL: c.HoldTTL, memory: memory{seen: make(map[Key]seen)},
 	}
 	if s.clock == nil {
 		s.clock = hyperlocal.SystemClock{}

@@ -77,18 +77,6 @@ func (s *Service) open() error {
 		return errs[0] // the others say the same
 	}
 	seed := maphash.MakeSeed()
-	in.place.KeepApart(func(p *placing, to []uint64) []uint64 {
-		for i := range p.lines {
-			l := &p.lines[i]
-			switch {
-			case l.Item != "":
-				to = append(to, maphash.Comparable(seed, level{p.command.Tenant, l.Item, l.Location}))
-			case !l.Variant.IsZero(): // its stock is known once it is priced
-				to = append(to, maphash.Comparable(seed, hyperlocal.TenantRef{Tenant: p.command.Tenant, Ref: l.Variant}))
-			}
-		}
-		return to
-	})
 	in.do.KeepApart(func(d *doing, to []uint64) []uint64 {
 		return append(to, maphash.Comparable(seed, name{tenant: d.command.Tenant, id: string(d.command.Order)}))
 	})

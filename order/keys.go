@@ -82,7 +82,7 @@ func claimKeys[T any](ctx context.Context, s *Service, items []T, of func(*T) *a
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	claims, err := s.config.Idempotency.Claim(ctx, keys)
+	claims, err := hyperlocal.ClaimKeys(ctx, s.config.Idempotency, keys)
 	if err != nil {
 		return nil, err
 	}

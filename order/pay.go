@@ -224,7 +224,7 @@ func (w *work) claimPays(ctx context.Context, items []paying) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	claims, err := w.s.config.Idempotency.Claim(ctx, keys)
+	claims, err := hyperlocal.ClaimKeys(ctx, w.s.config.Idempotency, keys)
 	if err != nil {
 		return err
 	}

@@ -236,10 +236,11 @@ func (c *Catalog) ListProducts(ctx context.Context, tenant hyperlocal.TenantID, 
 	return page, nil
 }
 
+// The product is found by its id; by its merchant, the planner could find all that he has first.
 const sellables = `SELECT ` + variantColumns + `, p.title, p.kind, p.state, s.is_open, s.currency, m.amount
  FROM {k} k CROSS JOIN hc_variants AS v CROSS JOIN hc_products AS p CROSS JOIN hc_shops AS s
  LEFT JOIN hc_prices AS m ON m.tenant = v.tenant AND m.variant_id = v.id AND m.currency = s.currency
- WHERE v.tenant = $1 AND v.id = k.id AND p.tenant = $1 AND p.id = v.product_id AND p.merchant = $2
+ WHERE v.tenant = $1 AND v.id = k.id AND p.tenant = $1 AND p.id = v.product_id AND p.merchant || '' = $2
  AND s.tenant = $1 AND s.merchant = $2`
 
 // Sellables implements [catalog.Reader].

@@ -24,6 +24,9 @@ type write struct {
 	// it. Needed when a trigger or foreign key action of this write must see those changes;
 	// a write that changes or mentions a table changed before is ordered anyway.
 	after bool
+	// claims marks a write that fails if something was presumed that is not so. A closure that
+	// takes it back leaves that open.
+	claims bool
 }
 
 type queued struct {
@@ -59,6 +62,9 @@ func (s *Store) enqueue(ctx context.Context, w write) error {
 		return err
 	}
 	t.queued++
+	if w.claims {
+		t.claimed = t.queued
+	}
 	t.queue = append(t.queue, queued{write: w, st: st, n: t.queued})
 	return nil
 }
@@ -265,6 +271,9 @@ func (t *txn) finish(ctx context.Context) error {
 	defer t.mu.Unlock()
 	if err := t.usable(ctx); err != nil {
 		return err
+	}
+	if t.unverified {
+		return hyperlocal.ErrTxRetry
 	}
 	own, ok := t.on.(*ownSession)
 	if t.s.dialect == Postgres && ok && len(t.queue) > 0 && own.native() {

@@ -153,11 +153,11 @@ func (s *Store) withinHost(ctx context.Context, h *hostTx, fn func(ctx context.C
 		}
 	}()
 	if err := fn(s.inside(ctx, t)); err != nil {
-		_, err = t.verdict(err)
+		_, err = t.verdict(ctx, err)
 		return err
 	}
 	if err := t.flush(ctx); err != nil {
-		_, err = t.verdict(err)
+		_, err = t.verdict(ctx, err)
 		return err
 	}
 	if err := ctx.Err(); err != nil {

@@ -19,7 +19,10 @@ const twinPatience = 2 * time.Second
 // Idempotency implements [hyperlocal.Idempotency] on the table hc_idempotency.
 type Idempotency struct{ s *Store }
 
-var _ hyperlocal.Idempotency = (*Idempotency)(nil)
+var (
+	_ hyperlocal.Idempotency  = (*Idempotency)(nil)
+	_ hyperlocal.FreshClaimer = (*Idempotency)(nil)
+)
 
 // Idempotency returns the store's idempotency keys.
 func (s *Store) Idempotency() *Idempotency { return &Idempotency{s} }
@@ -129,6 +132,28 @@ func (i *Idempotency) Claim(ctx context.Context, keys []hyperlocal.IdempotencyKe
 	return claims, nil
 }
 
+// ClaimFresh implements [hyperlocal.FreshClaimer]: one queued write.
+func (i *Idempotency) ClaimFresh(ctx context.Context, keys []hyperlocal.IdempotencyKey) error {
+	if err := i.s.lock(ctx, hyperlocal.RankIdempotency); err != nil {
+		return err
+	}
+	asked := make([]hyperlocal.IdempotencyKey, 0, len(keys))
+	for _, k := range keys {
+		if k.IsZero() {
+			continue
+		}
+		if err := k.Validate(); err != nil {
+			return err
+		}
+		asked = append(asked, k)
+	}
+	slices.SortFunc(asked, func(a, b hyperlocal.IdempotencyKey) int { return idOf(a).compare(idOf(b)) })
+	return i.s.enqueue(ctx, write{
+		table: "hc_idempotency", text: idempotencyInsert, rel: i.rows(asked), rows: int64(len(asked)), failed: hyperlocal.ErrTxRetry,
+		claims: true,
+	})
+}
+
 // take inserts the keys and returns which are fresh, and which a twin holds on to.
 func (i *Idempotency) take(ctx context.Context, keys []hyperlocal.IdempotencyKey) (fresh, stuck map[keyID]bool, err error) {
 	fresh, stuck = make(map[keyID]bool, len(keys)), make(map[keyID]bool)
@@ -167,11 +192,7 @@ func (i *Idempotency) divide(ctx context.Context, t *txn, keys []hyperlocal.Idem
 }
 
 func (i *Idempotency) insert(ctx context.Context, keys []hyperlocal.IdempotencyKey, patience time.Duration, fresh map[keyID]bool) error {
-	fingerprint := make([]string, len(keys))
-	for n, k := range keys {
-		fingerprint[n] = k.Fingerprint
-	}
-	r := keyRel(keys).text("fingerprint", fingerprint).textNull("result", foreseen(keys)).at("created_at", repeat(i.s.clock.Now(), len(keys)))
+	r := i.rows(keys)
 	var ours []keyID // of rows that came before a failure too, so they count only without one
 	claimed := func(rows row) error {
 		var id keyID
@@ -198,6 +219,15 @@ func (i *Idempotency) insert(ctx context.Context, keys []hyperlocal.IdempotencyK
 		fresh[id] = true
 	}
 	return nil
+}
+
+// rows are the keys as they are stored.
+func (i *Idempotency) rows(keys []hyperlocal.IdempotencyKey) *rel {
+	fingerprint := make([]string, len(keys))
+	for n, k := range keys {
+		fingerprint[n] = k.Fingerprint
+	}
+	return keyRel(keys).text("fingerprint", fingerprint).textNull("result", foreseen(keys)).at("created_at", repeat(i.s.clock.Now(), len(keys)))
 }
 
 // foreseen are the results that the keys are claimed with, "" for none.

@@ -139,11 +139,14 @@ func (o *Stock) LockDue(ctx context.Context, now time.Time, limit int) (inventor
 }
 
 // The guard stands here and not with the caller: whatever was decided in memory, a level
-// changes only if it still allows it.
+// changes only if it still allows it, and one that was presumed only if it is of that mode and
+// does not become low.
 const changeLevels = `UPDATE hc_stock_levels AS l SET on_hand = l.on_hand + k.on_hand, reserved = l.reserved + k.reserved,
  version = l.version + 1, updated_at = k.at
  FROM {k} k WHERE l.tenant = k.tenant AND l.item = k.item AND l.location = k.location
- AND (k.guard = 0 OR l.on_hand - l.reserved + CASE k.guard WHEN 1 THEN l.backorder_limit ELSE 0 END >= k.reserved - k.on_hand)`
+ AND (k.guard = 0 OR l.on_hand - l.reserved + CASE k.guard WHEN 1 THEN l.backorder_limit ELSE 0 END >= k.reserved - k.on_hand)
+ AND (k.presumed = '' OR l.mode = k.presumed AND (l.low_at IS NULL OR l.on_hand - l.reserved <= l.low_at
+  OR l.on_hand - l.reserved + k.on_hand - k.reserved > l.low_at))`
 
 const closeReservations = `DELETE FROM hc_stock_reservations AS r
  WHERE (r.tenant, r.owner_kind, r.owner_id, r.id) IN (SELECT k.tenant, k.owner_kind, k.owner_id, k.id FROM {k} k)`
@@ -179,6 +182,7 @@ func (o *Stock) Write(ctx context.Context, w inventory.Writes) error {
 			int("on_hand", each1(changes, func(v *c) int64 { return v.OnHand })).
 			int("reserved", each1(changes, func(v *c) int64 { return v.Reserved })).
 			int("guard", each1(changes, func(v *c) int64 { return int64(v.Guard) })).
+			text("presumed", each1(changes, func(v *c) string { return string(v.Presumed) })).
 			at("at", each1(changes, func(v *c) time.Time { return v.At }))},
 		{table: "hc_stock_movements", text: appendMovements, rel: newRel(len(w.Movements)).
 			text("tenant", each1(w.Movements, func(v *m) string { return string(v.Tenant) })).

@@ -60,6 +60,7 @@ type Store struct {
 	hook        func(text string)
 	retries     int
 	losers      chan struct{} // holds one element while a transaction that lost has its turn
+	doubts      doubts
 	size        int
 	busyTimeout time.Duration
 	open        openTransactions

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
@@ -49,6 +50,11 @@ type txn struct {
 	// transaction is taken back.
 	notes    map[any]any
 	finished bool
+
+	mayPresume bool // see [hyperlocal.Presume]
+	presumed   bool
+	claimed    int  // place of the last write that shows whether it was right
+	unverified bool // such a write has been taken back
 }
 
 // txKey finds the transaction of one store in a context, also below another store's.
@@ -93,11 +99,19 @@ func (s *Store) WithinTx(ctx context.Context, fn func(ctx context.Context) error
 	lost := 0 // since it was our turn
 	leave := func() {}
 	defer func() { leave() }() //nolint:gocritic // leave is set further down
+	presume := s.doubts.confident()
 	for attempt := 1; ; attempt++ {
-		again, err := s.attempt(ctx, me, fn)
-		if !again || attempt == s.retries {
+		again, err := s.attempt(ctx, me, presume, fn)
+		if again == surely { // at once, and it was no attempt
+			s.doubts.raise()
+			presume = false
+			attempt--
+			continue
+		}
+		if again == never || attempt == s.retries {
 			return err
 		}
+		presume = false
 		lost++
 		if e := s.pause(ctx, lost); e != nil {
 			return e
@@ -107,6 +121,40 @@ func (s *Store) WithinTx(ctx context.Context, fn func(ctx context.Context) error
 			lost = 0
 		}
 	}
+}
+
+// again tells whether a transaction that failed is worth another run.
+type again uint8
+
+const (
+	never  again = iota
+	maybe        // it lost to another one
+	surely       // it went by something that was perhaps not so
+)
+
+func againIf(err error) again {
+	if errors.Is(err, hyperlocal.ErrTxRetry) {
+		return maybe
+	}
+	return never
+}
+
+// doubts keeps those who presume wrongly from running everything twice: after one failure the
+// next transactions ask first.
+type doubts struct{ left atomic.Int32 }
+
+const doubtful = 16 // transactions
+
+func (d *doubts) raise() { d.left.Store(doubtful) }
+
+func (d *doubts) confident() bool { return d.left.Load() <= 0 || d.left.Add(-1) < 0 }
+
+// Presume lets [hyperlocal.Presume] know.
+func (t *txn) Presume() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.presumed = t.presumed || t.mayPresume
+	return t.mayPresume
 }
 
 // freeTries is how often a transaction is run regardless of others that lose. Those that lost
@@ -146,13 +194,13 @@ func (s *Store) pause(ctx context.Context, attempt int) error {
 	}
 }
 
-// attempt runs fn once in a transaction of its own; again tells that another run may do better.
-func (s *Store) attempt(ctx context.Context, me uint64, fn func(ctx context.Context) error) (again bool, err error) {
+// attempt runs fn once in a transaction of its own.
+func (s *Store) attempt(ctx context.Context, me uint64, presume bool, fn func(ctx context.Context) error) (again, error) {
 	on, err := s.begin(ctx)
 	if err != nil {
-		return errors.Is(err, hyperlocal.ErrTxRetry), err
+		return againIf(err), err
 	}
-	t := &txn{s: s, on: on}
+	t := &txn{s: s, on: on, mayPresume: presume}
 	committed := false
 	s.open.add(me)
 	defer func() { // also on panic and runtime.Goexit
@@ -171,26 +219,53 @@ func (s *Store) attempt(ctx context.Context, me uint64, fn func(ctx context.Cont
 		}
 	}()
 	if err := fn(s.inside(ctx, t)); err != nil {
-		return t.verdict(err)
+		return t.verdict(ctx, err)
 	}
 	if err := t.finish(ctx); err != nil {
-		return t.verdict(err)
+		return t.verdict(ctx, err)
 	}
 	committed = true
-	return false, nil
+	return never, nil
 }
 
 // verdict decides what a failed closure means for the whole transaction.
-func (t *txn) verdict(err error) (again bool, verdict error) {
+func (t *txn) verdict(ctx context.Context, err error) (again, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.presumed {
+		switch right, sure := t.verify(ctx, err); {
+		case !sure:
+			return never, cancelled(ctx.Err())
+		case !right:
+			return surely, err
+		}
+	}
 	if t.retry {
 		if errors.Is(err, hyperlocal.ErrTxRetry) {
-			return true, err
+			return maybe, err
 		}
-		return true, t.doom
+		return maybe, t.doom
 	}
-	return errors.Is(err, hyperlocal.ErrTxRetry), err
+	return againIf(err), err
+}
+
+// verify finds out whether the transaction failed without regard to what it presumed: if the
+// closure refused, its reasons may rest on that, so what it had queued is sent, to be rolled
+// back. It is called with mu held.
+func (t *txn) verify(ctx context.Context, err error) (right, sure bool) {
+	if t.doom == nil && !t.unverified && !errors.Is(err, hyperlocal.ErrTxRetry) {
+		if ctx.Err() != nil {
+			return true, errors.Is(err, ctx.Err()) || hyperlocal.IsCode(err, hyperlocal.CodeDeadline)
+		}
+		if t.flushLocked(ctx) == nil {
+			return true, true
+		}
+	}
+	if t.doom != nil {
+		err = t.doom
+	}
+	return hyperlocal.IsCode(err, hyperlocal.CodeUnknownOutcome) || hyperlocal.IsCode(err, hyperlocal.CodeUnavailable) ||
+		hyperlocal.IsCode(err, hyperlocal.CodeDeadline), true
 }
 
 func (s *Store) inside(ctx context.Context, t *txn) context.Context {
@@ -222,6 +297,7 @@ func (t *txn) takeBack(mark, wakes int, cause error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.after = t.after[:min(wakes, len(t.after))]
+	t.unverified = t.unverified || t.claimed > mark
 	switch {
 	case t.doom != nil:
 	case t.sent > mark:

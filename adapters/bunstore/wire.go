@@ -121,6 +121,25 @@ next:
 	return out
 }
 
+// wantedByMany are the tables with rows that transactions queue for.
+var wantedByMany = map[string]bool{"hc_stock_levels": true} //nolint:gochecknoglobals // a table
+
+// wantedLast moves changes of rows that others wait for to the end, where no write between
+// minds: the shorter they are held the better.
+func wantedLast(queue []queued) []queued {
+	at := slices.IndexFunc(queue, func(w queued) bool { return wantedByMany[w.table] && !w.st.append })
+	if at < 0 {
+		return queue
+	}
+	w := queue[at]
+	for _, o := range queue[at+1:] {
+		if w.after || o.after || o.table == w.table || slices.Contains(o.st.tables, w.table) || slices.Contains(w.st.tables, o.table) {
+			return queue
+		}
+	}
+	return append(slices.Delete(slices.Clone(queue), at, at+1), w)
+}
+
 const (
 	beginName  = "hc_begin"
 	commitName = "hc_commit"
@@ -136,7 +155,9 @@ type answer struct {
 // pipeline sends BEGIN if that is due, the queue, and then either a read or the COMMIT, in one
 // round trip. It is called with mu held.
 func (t *txn) pipeline(ctx context.Context, own *ownSession, queue []queued, read *answer, last bool) error {
-	queue = merged(queue)
+	if queue = merged(queue); last {
+		queue = wantedLast(queue)
+	}
 	if err := ctx.Err(); err != nil {
 		return t.fail(cancelled(err)) // the queue is gone
 	}

@@ -170,6 +170,7 @@ func (s *Stock) apply(t *tx, c inventory.Change) error {
 	if c.Guard != inventory.GuardNone && free < c.Reserved-c.OnHand {
 		return contended(c.Key)
 	}
+	wasLow := l.Low()
 	var err error
 	if l.OnHand, err = hyperlocal.NewQuantity(l.OnHand.Value()+c.OnHand, l.Unit()); err != nil {
 		return err
@@ -179,6 +180,9 @@ func (s *Stock) apply(t *tx, c inventory.Change) error {
 	}
 	if err := l.Validate(); err != nil {
 		return err
+	}
+	if c.Presumed != "" && (l.Mode != c.Presumed || l.Low() && !wasLow) {
+		return contended(c.Key)
 	}
 	l.Version++
 	l.UpdatedAt = hyperlocal.Instant(c.At)

@@ -31,6 +31,10 @@ func (own *room) flow(ctx context.Context, o *Options) (*Result, error) {
 		return nil, err
 	}
 	defer served.stop()
+	o.tell("publishing what the shop was filled with")
+	if err := served.app.Drain(ctx); err != nil {
+		return nil, err
+	}
 	job := o.job(flowJob)
 	job.Base, job.Bearer, job.Merchant = served.base, served.app.Keys.Shopper, served.app.Keys.Merchant
 	for _, p := range served.products {
