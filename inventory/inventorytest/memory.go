@@ -124,6 +124,43 @@ var memoryCases = []testCase{
 		f.asks("it was rolled back", place("o2", pieces(apple, shop, 1)))
 		f.reserved("o2", pieces(apple, shop, 1))
 	}},
+	{"what another process did meanwhile counts", func(f *fixture) {
+		other, err := newService(f.h, f.clock)
+		f.check(err)
+		takes := 0
+		elsewhere := func(n int64) {
+			f.Helper()
+			takes++
+			refused, err := placeAll(f.ctx, f.h.Tx, other, []hyperlocal.Placement{place("e"+strconv.Itoa(takes), pieces(apple, shop, n))})
+			f.check(err)
+			f.check(refused[0])
+		}
+		f.stocked(apple, shop, 100, lowAt(20))
+		f.reserved("o1", pieces(apple, shop, 1)) // 99, as this one knows
+		elsewhere(60)
+		f.reserved("o2", pieces(apple, shop, 10)) // 29
+		f.stands(key(apple, shop), 100, 71)
+		elsewhere(8)                              // 21
+		f.reserved("o3", pieces(apple, shop, 11)) // 10, though 78 was thought to be there
+		if got := f.lows(); got != "10" {
+			f.Errorf("low was told at %q, want at 10 once", got)
+		}
+		elsewhere(9)
+		f.want(f.place(place("o4", pieces(apple, shop, 2)))[0], inventory.ErrInsufficient)
+		f.receive(apple, shop, 1000)
+		f.reserved("o5", pieces(apple, shop, 1))
+		if _, err := other.SetItems(f.ctx, inventory.SetItemsCommand{Tenant: tenant, Actor: admin, Items: []inventory.Item{
+			{ID: apple, Location: shop, Unit: hyperlocal.Piece, Mode: inventory.ModeNone},
+		}}); err != nil {
+			f.Fatal(err)
+		}
+		before := f.level(key(apple, shop)).Reserved
+		f.reserved("o6", pieces(apple, shop, 5))
+		if got := f.level(key(apple, shop)).Reserved; got != before {
+			f.Errorf("an item that is not counted any more was reserved: %v, then %v", before, got)
+		}
+		f.sound()
+	}},
 	{"carts that come together are held together", func(f *fixture) {
 		f.remembering()
 		f.cartStock(apple, 20)

@@ -44,6 +44,23 @@ var storeCases = []testCase{
 		f.check(f.write(change(k, 0, 11, inventory.GuardBackorder)))
 		f.stands(k, 10, 15)
 	}},
+	{"a level that is presumed has to be of its mode and must not become low", func(f *fixture) {
+		f.stocked(apple, shop, 10, lowAt(3))
+		k := key(apple, shop)
+		presumed := func(n int64, m inventory.Mode) error {
+			w := change(k, 0, n, inventory.GuardBackorder)
+			w.Changes[0].Presumed = m
+			return f.write(w)
+		}
+		f.want(presumed(2, inventory.ModeTrackOnly), inventory.ErrContended)
+		f.want(presumed(7, inventory.ModeReserveOnOrder), inventory.ErrContended)
+		f.want(presumed(11, inventory.ModeReserveOnOrder), inventory.ErrContended)
+		f.stands(k, 10, 0)
+		f.check(presumed(6, inventory.ModeReserveOnOrder))
+		f.check(f.write(change(k, 0, 1, inventory.GuardBackorder)))
+		f.check(presumed(1, inventory.ModeReserveOnOrder)) // it was low before
+		f.stands(k, 10, 8)
+	}},
 	{"a reservation is closed once", func(f *fixture) {
 		f.stocked(apple, shop, 10)
 		f.reserved("o1", pieces(apple, shop, 4))
