@@ -25,6 +25,7 @@ type tour struct {
 
 	poll     time.Duration // the next idle wait
 	looked   time.Time     // when the outbox was read last, by the machine's clock
+	found    int           // how many events that were
 	swept    time.Time     // last look at the schedules, by the machine's clock
 	woken    bool          // since then
 	pruned   time.Time
@@ -41,10 +42,14 @@ const (
 	pruneBatch = 1000
 )
 
-// breath is the least time between two looks at the outbox. An event after a pause leaves at
-// once; under load those of a few milliseconds are read, published and marked together, where
-// a look for each would cost the database more than the events themselves.
-const breath = 3 * time.Millisecond
+// breath is the least time between two looks at the outbox, and longBreath after a look that
+// found little. An event after a pause leaves at once; under load those of a few milliseconds
+// are read, published and marked together, where a look for each would cost the database more
+// than the events themselves.
+const (
+	breath     = 3 * time.Millisecond
+	longBreath = 5 * breath
+)
 
 // step does what can be done now and then waits for something to happen.
 func (t *tour) step(ctx context.Context) {
@@ -86,7 +91,11 @@ func (t *tour) sinceLook() time.Duration {
 	if t.looked.IsZero() {
 		return 0
 	}
-	return breath - hyperlocal.Since(t.looked)
+	least := breath
+	if t.found < t.r.c.Batch {
+		least = longBreath
+	}
+	return least - hyperlocal.Since(t.looked)
 }
 
 // wait returns when an outcome is there, somebody wakes the relay, the time is over or ctx
@@ -188,6 +197,7 @@ func (t *tour) dispatch(ctx context.Context, now time.Time) (again bool, err err
 		}
 		return false, err
 	}
+	t.found = len(rows)
 	byShard := make(map[int][]queue.Pending, len(windows))
 	for _, row := range rows {
 		shard := queue.Shard(row.Envelope.PartitionKey())
