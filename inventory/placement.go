@@ -55,6 +55,7 @@ func (s *Service) Decide(ctx context.Context, batch []hyperlocal.Placement) (hyp
 		asks[i] = s.ask(wants[len(wants):], p.Tenant, p.Order, p.Items, p.Actor, p.At)
 		wants = wants[:len(wants)+len(asks[i].wants)]
 		asks[i].by.cause = p.Cause
+		asks[i].spends = len(p.Spend) > 0
 		for _, spend := range p.Spend {
 			if spend.Kind != SpendHold || asks[i].err != nil {
 				continue
@@ -78,6 +79,7 @@ type ask struct {
 	carts  []hyperlocal.TenantRef // whose holds are taken over, each once
 	until  time.Time              // end of what is reserved, zero for none
 	asHold bool                   // a cart asks: only ModeReserveOnCart is held
+	spends bool                   // so others may lock something behind the levels
 	err    error
 }
 
@@ -185,10 +187,12 @@ func (s *Service) decide(ctx context.Context, asks []ask) (*decision, error) {
 	return &decision{draft: d, asks: asks}, nil
 }
 
-// presume returns the levels that need not be locked, and the keys of the others.
+// presume returns the levels that need not be locked, and the keys of the others. What is not
+// locked now is locked by the write, after whatever other participants lock: it is left to
+// placements that have no others.
 func (s *Service) presume(ctx context.Context, asks []ask, keys []Key) (others []Key, plenty []Level) {
 	for i := range asks {
-		if asks[i].asHold || len(asks[i].carts) > 0 { // what is held counts too
+		if asks[i].asHold || asks[i].spends {
 			return keys, nil
 		}
 	}
