@@ -1,6 +1,7 @@
 package order
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 // Intake commits the single calls of concurrent callers together, in one transaction a batch:
 // then neither a popular item, whose row only one transaction can hold, nor a write to disk
 // for every order is the limit. The zero value is good.
+//
+// Orders that are asked for one by one at the same time are read together as well.
 //
 // Every caller is answered after the commit, with what a call of its own would have been
 // answered; actor, cause and idempotency key stay those of each call. Input that is wrong is
@@ -41,6 +44,7 @@ type intake struct {
 	place *hyperlocal.Gather[*placing, PlaceResult]
 	do    *hyperlocal.Gather[*doing, done]
 	pay   *hyperlocal.Gather[*paying, paying]
+	read  *hyperlocal.Gather[Key, found]
 	// memory refuses what has run out; nil if there is none that may speak first.
 	memory hyperlocal.Refuser
 }
@@ -69,10 +73,11 @@ func (s *Service) open() error {
 	// placements, shared out: fewer and larger batches serve them better.
 	fewer := c.WithDefaults()
 	fewer.Committers = (fewer.Committers + 1) / 2
-	var errs [3]error
+	var errs [4]error
 	in.place, errs[0] = hyperlocal.NewGather(c, func(p *placing) hyperlocal.TenantID { return p.command.Tenant }, in.commitPlacements)
 	in.do, errs[1] = hyperlocal.NewGather(fewer, func(d *doing) hyperlocal.TenantID { return d.command.Tenant }, in.commitDeeds)
 	in.pay, errs[2] = hyperlocal.NewGather(fewer, func(p *paying) hyperlocal.TenantID { return p.command.Tenant }, in.commitPayments)
+	in.read, errs[3] = hyperlocal.NewGather(fewer, func(k Key) hyperlocal.TenantID { return k.Tenant }, in.readOrders)
 	if errs[0] != nil {
 		return errs[0] // the others say the same
 	}
@@ -94,7 +99,7 @@ func (s *Service) Close(ctx context.Context) error {
 	if s.intake == nil {
 		return nil
 	}
-	return errors.Join(s.intake.place.Close(ctx), s.intake.do.Close(ctx), s.intake.pay.Close(ctx))
+	return errors.Join(s.intake.place.Close(ctx), s.intake.do.Close(ctx), s.intake.pay.Close(ctx), s.intake.read.Close(ctx))
 }
 
 // refused is what the first participant says from memory.
@@ -210,6 +215,60 @@ func (in *intake) commitPayments(ctx context.Context, calls []*paying) ([]paying
 		},
 		func(calls []*paying) ([]paying, error) { return in.s.payAll(ctx, copies(calls)) },
 		func(err error) paying { return paying{err: err} })
+}
+
+// found is the answer to a read of one order.
+type found struct {
+	order Order
+	ok    bool
+	err   error
+}
+
+// get returns an order, whole. With an intake those that are asked for at the same time are
+// read together; each is read after it was asked for.
+func (s *Service) get(ctx context.Context, k Key) (Order, bool, error) {
+	if s.intake != nil && !hyperlocal.InTx(ctx) {
+		f, err := s.intake.read.Do(ctx, k)
+		switch {
+		case errors.Is(err, hyperlocal.ErrLeftBehind): // nothing is unknown about a read
+			return Order{}, false, hyperlocal.ErrGaveUp.WithCause(err)
+		case !errors.Is(err, hyperlocal.ErrGatherClosed): // reads go on
+			return f.order, f.ok, cmp.Or(err, f.err)
+		}
+	}
+	orders, err := s.config.Store.Get(ctx, k.Tenant, k.ID)
+	if err != nil || len(orders) == 0 {
+		return Order{}, false, err
+	}
+	return orders[0], true, nil
+}
+
+// readOrders reads an order that is asked for twice twice, since each caller may change his own.
+func (in *intake) readOrders(ctx context.Context, calls []Key) ([]found, error) {
+	return rounds(calls,
+		func(k Key) [2]name { return [2]name{{tenant: k.Tenant, id: string(k.ID)}} },
+		func(calls []Key) ([]found, error) {
+			at := make(map[Key]int, len(calls))
+			ids := make(map[hyperlocal.TenantID][]ID, 1)
+			for i, k := range calls {
+				at[k] = i
+				ids[k.Tenant] = append(ids[k.Tenant], k.ID)
+			}
+			out := make([]found, len(calls))
+			for tenant, ids := range ids {
+				orders, err := in.s.config.Store.Get(ctx, tenant, ids...)
+				if err != nil {
+					return nil, err
+				}
+				for _, o := range orders {
+					if i, asked := at[Key{tenant, o.ID}]; asked {
+						out[i] = found{order: o, ok: true}
+					}
+				}
+			}
+			return out, nil
+		},
+		func(err error) found { return found{err: err} })
 }
 
 // copies of the calls to work on: the calls themselves stay as they are, for another try.

@@ -98,12 +98,12 @@ func (s *Service) conclude(ctx context.Context, tenant hyperlocal.TenantID, r Pa
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), readBackWithin)
 		defer cancel()
 	}
-	now, err := s.config.Store.Get(ctx, tenant, r.Order.ID)
+	now, ok, err := s.get(ctx, Key{tenant, r.Order.ID})
 	if err != nil {
 		return r, ErrNotReadBack.WithCause(err)
 	}
-	if len(now) == 1 {
-		r.Order = now[0].summary()
+	if ok {
+		r.Order = now.summary()
 	}
 	return r, nil
 }

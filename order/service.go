@@ -189,14 +189,11 @@ func (s *Service) Get(ctx context.Context, tenant hyperlocal.TenantID, id ID) (O
 	if err := problem(tenant.Validate(), checkID(id)); err != nil {
 		return Order{}, err
 	}
-	found, err := s.config.Store.Get(ctx, tenant, id)
-	if err != nil {
-		return Order{}, err
+	o, ok, err := s.get(ctx, Key{tenant, id})
+	if err == nil && !ok {
+		err = ErrNotFound
 	}
-	if len(found) == 0 {
-		return Order{}, ErrNotFound
-	}
-	return found[0], nil
+	return o, err
 }
 
 // List returns orders newest first; see Reader.

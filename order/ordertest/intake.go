@@ -33,6 +33,24 @@ func (r *turnstile) WithinTx(ctx context.Context, fn func(context.Context) error
 	return r.TxRunner.WithinTx(ctx, fn)
 }
 
+// readers is a Store that keeps the next read of orders waiting while it is shut.
+type readers struct {
+	order.Store
+	shut  atomic.Bool
+	open  chan struct{}
+	reads atomic.Int32
+}
+
+func (r *readers) TxScope() hyperlocal.Scope { return hyperlocal.ScopeOf(r.Store) }
+
+func (r *readers) Get(ctx context.Context, of hyperlocal.TenantID, ids ...order.ID) ([]order.Order, error) {
+	r.reads.Add(1)
+	if r.shut.CompareAndSwap(true, false) {
+		<-r.open
+	}
+	return r.Store.Get(ctx, of, ids...)
+}
+
 // heard is an Outbox that remembers what it was given, committed or not.
 type heard struct {
 	hyperlocal.Outbox
@@ -232,6 +250,63 @@ func testIntake(t *testing.T, newHarness func(*testing.T) Harness) {
 		if !results[2].Replayed || results[2].Outcome != hyperlocal.OutcomeSucceeded {
 			t.Errorf("the repeated payment: %+v", results[2])
 		}
+	})
+	t.Run("orders are read together, each for its own reader", func(t *testing.T) {
+		var store *readers
+		k := newKit(t, newHarness, func(c *order.Config) {
+			store = &readers{Store: c.Store, open: make(chan struct{})}
+			c.Store = store
+			c.Intake = &order.Intake{Gather: hyperlocal.GatherConfig{Committers: 1}}
+		})
+		ids := []order.ID{k.place(apples(1)), k.place(apples(2)), k.place(apples(3))}
+		var wg sync.WaitGroup
+		ask := func(of hyperlocal.TenantID, id order.ID, check func(o order.Order, err error)) {
+			wg.Go(func() { check(k.s.Get(t.Context(), of, id)) })
+		}
+		store.shut.Store(true)
+		ask(tenant, ids[0], func(_ order.Order, err error) { noError(t, err) })
+		for store.shut.Load() {
+			time.Sleep(time.Millisecond)
+		}
+		store.reads.Store(0)
+		twice := make(chan order.Order, 2)
+		for range 2 {
+			ask(tenant, ids[0], func(o order.Order, err error) { noError(t, err); twice <- o })
+		}
+		for n, id := range ids[1:] {
+			ask(tenant, id, func(o order.Order, err error) {
+				noError(t, err)
+				if o.ID != id || len(o.Lines) != 1 || o.Lines[0].Quantity != hyperlocal.Pieces(int64(n+2)) {
+					t.Errorf("asked for %s, got %+v", id, o)
+				}
+			})
+		}
+		for _, of := range []hyperlocal.TenantID{"other", tenant} {
+			id := ids[0]
+			if of == tenant {
+				id = order.ID(hyperlocal.RandomIDs{}.NewID())
+			}
+			ask(of, id, func(_ order.Order, err error) { wantReason(t, err, order.ErrNotFound) })
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := k.s.Get(gone, tenant, ids[0]); !hyperlocal.IsCode(err, hyperlocal.CodeDeadline) {
+			t.Errorf("whoever has left gets %v", err)
+		}
+		time.Sleep(20 * time.Millisecond) // time to line up
+		store.open <- struct{}{}
+		wg.Wait()
+		if n := store.reads.Load(); n > 3 { // one for each tenant, one for the order that is asked for twice
+			t.Errorf("%d reads for 6 readers", n)
+		}
+		a, b := <-twice, <-twice
+		a.Lines[0].Title = "mine"
+		if b.Lines[0].Title == "mine" {
+			t.Error("two readers share one order")
+		}
+		noError(t, k.s.Close(t.Context()))
+		_, err := k.s.Get(t.Context(), tenant, ids[0]) // reads go on
+		noError(t, err)
 	})
 	t.Run("inside a transaction nothing is gathered", func(t *testing.T) {
 		g := newGatherKit(t, newHarness)

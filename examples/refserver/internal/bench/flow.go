@@ -35,6 +35,9 @@ func (own *room) flow(ctx context.Context, o *Options) (*Result, error) {
 	if err := served.app.Drain(ctx); err != nil {
 		return nil, err
 	}
+	if err := own.settle(ctx); err != nil {
+		return nil, err
+	}
 	job := o.job(flowJob)
 	job.Base, job.Bearer, job.Merchant = served.base, served.app.Keys.Shopper, served.app.Keys.Merchant
 	for _, p := range served.products {
