@@ -71,6 +71,8 @@ type shared struct {
 	about func(r *http.Request) hyperlocal.Ref
 	// open means that those who work for a merchant see no more than others do.
 	open bool
+	// age, if set, is how old the answer can be, because no event says that it is out of date.
+	age time.Duration
 }
 
 // insider reports whether the caller may see, or has just changed, what others do not see yet.
@@ -124,7 +126,11 @@ func (g *gate) answer(hctx huma.Context, next func(huma.Context), c *caller, w h
 		// What everybody sees is computed for somebody who is nobody in particular.
 		job.caller = nil
 		job.tenant = c.Tenant
-		body, tag, err = g.api.Cache.Get(r.Context(), c.Tenant, g.op.shared.about(r), nameOf(g.op.id, r), job.run)
+		name := nameOf(g.op.id, r)
+		if g.op.shared.age > 0 {
+			name += recently(g.op.shared.age)
+		}
+		body, tag, err = g.api.Cache.Get(r.Context(), c.Tenant, g.op.shared.about(r), name, job.run)
 	}
 	if err != nil {
 		if p, ok := errors.AsType[*Problem](err); ok { // maybe that of a request before
@@ -137,7 +143,7 @@ func (g *gate) answer(hctx huma.Context, next func(huma.Context), c *caller, w h
 	}
 	h := w.Header()
 	h["Etag"] = []string{tag}
-	if insider {
+	if insider || g.op.shared.age > 0 {
 		h["Cache-Control"] = headerRevalidate
 	} else {
 		h["Cache-Control"] = g.api.cacheControl

@@ -77,6 +77,9 @@ func (a *api) mount(router chi.Router) error {
 	}
 	if a.Stock != nil {
 		a.stockOperations()
+		if a.Catalog != nil {
+			a.availabilityOperations()
+		}
 	}
 	if a.Loyalty != nil {
 		a.pointsOperations()

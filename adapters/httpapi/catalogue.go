@@ -163,14 +163,20 @@ func (a *api) listProducts(ctx context.Context, c caller, in *productsInput) (*p
 }
 
 func (a *api) getProduct(ctx context.Context, c caller, in *productInput) (*productOutput, error) {
-	p, err := a.Catalog.GetProduct(ctx, c.Tenant, catalog.ProductID(in.Product))
+	p, err := a.published(ctx, c, in.Product)
 	if err != nil {
 		return nil, err
 	}
-	if p.State != catalog.Active && !c.sells(p.Merchant) {
-		return nil, catalog.ErrProductNotFound.With("product", in.Product)
-	}
 	return &productOutput{Body: viewProduct(p)}, nil
+}
+
+// published returns a product that the caller may see.
+func (a *api) published(ctx context.Context, c caller, id string) (catalog.Product, error) {
+	p, err := a.Catalog.GetProduct(ctx, c.Tenant, catalog.ProductID(id))
+	if err == nil && p.State != catalog.Active && !c.sells(p.Merchant) {
+		err = catalog.ErrProductNotFound.With("product", id)
+	}
+	return p, err
 }
 
 // sells reports whether the caller sees what a merchant has not published.

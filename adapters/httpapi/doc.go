@@ -57,7 +57,8 @@
 // come in, plus Freshness.MaxAge in the caller's hands, plus StaleWhileRevalidate in a CDN's.
 // Prices are taken from the database when an order is placed, whatever the caller has read.
 //
-// Stock levels are never cached: whoever reads them is about to change them and states the
+// What a shopper can have of a product (getAvailability) is kept for a second, whatever the cache
+// says. Stock levels are never cached: whoever reads them is about to change them and states the
 // version that was read.
 //
 // # Time zones

@@ -74,6 +74,8 @@ func rights() map[string]right {
 		"listProducts": {call: get("/v1/shops/%s/products", merchantOf), listing: true},
 		"getProduct":   {call: get("/v1/products/%s", productOf)},
 
+		"getAvailability": {call: get("/v1/products/%s/availability", productOf)},
+
 		"placeOrder": {scopes: shop, call: func(f fixture) request {
 			return request{method: http.MethodPost, path: "/v1/orders", key: "matrix-place", body: map[string]any{
 				"merchant": f.merchant, "currency": "EUR",
@@ -299,9 +301,9 @@ func theirs(id, what, as string) bool {
 	switch {
 	case what == "another customer":
 		// The same tenant's catalogue is everybody's.
-		return strings.Contains("listShops getShop listProducts getProduct placeOrder", id)
+		return strings.Contains("listShops getShop listProducts getProduct getAvailability placeOrder", id)
 	case what == "another merchant" && as == "grocer":
-		return strings.Contains("listShops getShop listProducts getProduct", id)
+		return strings.Contains("listShops getShop listProducts getProduct getAvailability", id)
 	case what == "another merchant":
 		// The baker's own draft and order.
 		return !strings.Contains("listStock adjustStock receiveStock", id)
