@@ -15,7 +15,7 @@ func shopOn(d Dialect) storetest.ShopHarness {
 	return storetest.ShopHarness{
 		Slow: true,
 		// Nothing travels on SQLite, where the COMMIT is counted apart from the last writes.
-		RoundTrips: map[Dialect]int{Postgres: 8, SQLite: 10}[d],
+		RoundTrips: map[Dialect]int{Postgres: 7, SQLite: 10}[d],
 		Open: func(tb testing.TB) storetest.Database { //nolint:thelper // it opens, it asserts nothing
 			return shopParts(openStore(tb, d, WithSchema("shop")))
 		},
