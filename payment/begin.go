@@ -255,6 +255,12 @@ func (s *Service) open(u *unit, w *wish) (*Operation, error) {
 // owners, so that a retry after a decline is another attempt of the same intent, else a new one.
 func (s *Service) toCharge(u *unit, w *wish) (*Intent, error) {
 	name := w.gateway
+	if name == "" && s.router != nil {
+		name = s.router.Route(RouteRequest{
+			Tenant: w.tenant, Owner: w.shares[0].Owner, Merchant: w.shares[0].Merchant, Customer: w.customer,
+			Verb: w.verb, Method: w.method, Amount: w.amount,
+		}).Gateway
+	}
 	if name == "" {
 		name = s.fallback
 	}

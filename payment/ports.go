@@ -24,6 +24,39 @@ type Journal interface {
 	Post(ctx context.Context, postings ...hyperlocal.Posting) error
 }
 
+// Router chooses the gateway of a charge or authorization that names none. An adapter is
+// adapters/routing.
+type Router interface {
+	// Route is called within a transaction, which may be run again: it does not block, and
+	// talks to nobody. A decision without a gateway leaves it to the default gateway.
+	Route(r RouteRequest) RouteDecision
+}
+
+// RouteRequest is what is known of a payment that is to be routed.
+type RouteRequest struct {
+	Tenant   hyperlocal.TenantID
+	Owner    hyperlocal.Ref // of the first share, as is Merchant
+	Merchant hyperlocal.Ref
+	Customer hyperlocal.Ref // zero for a guest
+	Verb     hyperlocal.PaymentVerb
+	Method   string
+	Amount   hyperlocal.Money // of all shares
+}
+
+// RouteDecision is a gateway and how it came to be chosen.
+type RouteDecision struct {
+	Gateway string
+	Rule    string // that matched; "" for none
+	Steps   []RouteStep
+}
+
+// RouteStep is what was thought of one gateway, in the order in which they were looked at.
+type RouteStep struct {
+	Gateway string
+	Chosen  bool
+	Why     string // such as "cheapest: 1.23 EUR", "circuit open until ...", "cannot authorize"
+}
+
 // Store keeps intents, operations, movements and webhooks. Writes join the transaction of
 // ctx and fail with code internal outside one; they may be queued, and are sent before the
 // next read of the transaction that could see them. Reads outside a transaction see

@@ -21,7 +21,9 @@ type Config struct {
 	IDs      hyperlocal.IDSource // nil: random
 	// DefaultGateway is used by commands that name none; "" means the first of Gateways.
 	DefaultGateway string
-	Policy         Policy
+	// Router, if set, chooses for them first.
+	Router Router
+	Policy Policy
 	// Hook, if set, is called at named places: "pay.after_gateway" right after a gateway
 	// answered and before the answer is stored. An error stops there, as a crash would.
 	Hook func(ctx context.Context, name string) error
@@ -43,6 +45,7 @@ type Service struct {
 	ids      hyperlocal.IDSource
 	gateways map[string]Gateway
 	fallback string
+	router   Router
 	policy   Policy
 	hook     func(ctx context.Context, name string) error
 	wake     func()
@@ -69,7 +72,7 @@ func New(c Config) (*Service, error) {
 	errs = append(errs, c.Policy.validate(), hyperlocal.SameScope(c.Store, c.Tx, c.Outbox, c.Journal))
 	s := &Service{
 		store: c.Store, tx: c.Tx, outbox: c.Outbox, journal: c.Journal, clock: c.Clock, ids: c.IDs,
-		gateways: make(map[string]Gateway), fallback: c.DefaultGateway, policy: c.Policy,
+		gateways: make(map[string]Gateway), fallback: c.DefaultGateway, router: c.Router, policy: c.Policy,
 		hook: c.Hook, wake: c.Wake, owners: make(map[string]Owner),
 	}
 	if s.clock == nil {
