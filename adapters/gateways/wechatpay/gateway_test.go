@@ -59,4 +59,3 @@ func TestGateway(t *testing.T) {
 		}
 	})
 }
-
