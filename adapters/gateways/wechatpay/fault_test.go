@@ -3,6 +3,7 @@ package wechatpay_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -237,6 +238,24 @@ func TestUnknownTransport(t *testing.T) {
 	})
 	res, err := w.gw.Authorize(t.Context(), chargeOf(t, 1, "native"))
 	w.doubtful("an opaque transport", res, err)
+}
+
+// The number is taken, and nobody can be reached who knows by whom: that the question was not
+// sent must not read as if the order was not.
+func TestTakenAndNobodyToAsk(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) {
+		w.config.HTTPClient = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodGet {
+				return nil, &net.OpError{Op: "dial", Err: errors.New("nobody there")}
+			}
+			return http.DefaultTransport.RoundTrip(r)
+		})}
+	})
+	r := chargeOf(t, 1, "jsapi:"+wechatpaytest.Pays)
+	w.charge(r)
+	res, err := w.gw.Authorize(t.Context(), r)
+	w.doubtful("placing again", res, err)
 }
 
 type transport func(*http.Request) (*http.Response, error)

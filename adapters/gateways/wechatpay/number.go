@@ -63,5 +63,10 @@ func digest(tenant hyperlocal.TenantID, key string, length int) string {
 }
 
 func goodKey(key string) bool {
-	return key != "" && len(key) <= maxKey && !strings.ContainsFunc(key, func(r rune) bool { return r < 0x21 || r > 0x7e })
+	return key != "" && len(key) <= maxKey && printable(key)
+}
+
+// printable reports whether text is ASCII without spaces and control characters.
+func printable(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < 0x21 || r > 0x7e })
 }

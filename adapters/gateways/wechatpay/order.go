@@ -85,7 +85,7 @@ func (g *Gateway) Authorize(ctx context.Context, r payment.AuthorizeRequest) (pa
 	}
 	act := placed.CodeURL
 	if how.kind == methodNative {
-		if !strings.HasPrefix(act, "weixin://") || len(act) > 512 || !goodKey(act[:min(len(act), maxKey)]) {
+		if !strings.HasPrefix(act, "weixin://") || len(act) > 512 || !printable(act) {
 			return payment.Result{}, ErrAnswer.WithMessage("the answer has no code to show")
 		}
 	} else {
