@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,12 +68,7 @@ func (g *Gateway) servesBills(u *url.URL) bool {
 	if u.Scheme == g.base.Scheme && strings.EqualFold(u.Host, g.base.Host) {
 		return true
 	}
-	for _, host := range billHosts {
-		if u.Scheme == "https" && strings.EqualFold(u.Host, host) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(billHosts, func(host string) bool { return strings.EqualFold(u.Host, host) })
 }
 
 // download fetches a bill. Its answer is not signed: the signed announcement has its digest.

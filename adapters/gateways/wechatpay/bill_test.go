@@ -40,7 +40,7 @@ func TestTradeBill(t *testing.T) {
 	want("another host", bill(), wechatpay.ErrAnswer)
 	w.server.SetBill(text, "", "http://api.mch.weixin.qq.com")
 	want("in clear text", bill(), wechatpay.ErrAnswer)
-	w.server.SetBill(bytes.Repeat([]byte("x"), 1<<20+1), "", "")
+	w.server.SetBill(bytes.Repeat([]byte("x"), 3<<20), "", "")
 	want("too long", bill(), wechatpay.ErrBill)
 	if got.Len() > 1<<20+1 {
 		t.Errorf("%d bytes were written", got.Len())

@@ -24,6 +24,10 @@ var faults = map[wechatpaytest.Fault]bool{
 	wechatpaytest.OtherSerial: true, wechatpaytest.OldSig: true, wechatpaytest.Garbage: true,
 }
 
+// hangs is how long a call may take in tests that hold an answer back: long enough for a busy
+// machine to give the others.
+const hangs = 3 * time.Second
+
 // doubtful checks an error that leaves the outcome open, and that it holds nothing of the
 // request and no secret.
 func (w *world) doubtful(what string, res payment.Result, err error) {
@@ -56,7 +60,7 @@ func TestOrderFaults(t *testing.T) {
 	for fault, processed := range faults {
 		t.Run(string(fault), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, func(w *world) { w.config.Timeout = time.Second })
+			w := newWorld(t, func(w *world) { w.config.Timeout = hangs })
 			r := chargeOf(t, 1999, "native")
 			w.server.FailNext("/native", fault)
 			res, err := w.gw.Authorize(t.Context(), r)
@@ -77,7 +81,7 @@ func TestRefundFaults(t *testing.T) {
 	for fault, processed := range faults {
 		t.Run(string(fault), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, func(w *world) { w.config.Timeout = time.Second })
+			w := newWorld(t, func(w *world) { w.config.Timeout = hangs })
 			_, paid := w.paid(1999)
 			r := refundOf(t, 1999, paid)
 			w.server.FailNext("/refunds", fault)
@@ -114,32 +118,50 @@ func TestRefundNotSent(t *testing.T) {
 // else's order is no answer.
 func TestLookupFaults(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(w *world) { w.config.Timeout = time.Second })
+	w := newWorld(t, func(w *world) { w.config.Timeout = hangs })
 	r, paid := w.paid(1999)
 	back := refundOf(t, 100, paid)
 	w.refund(back)
-	all := []wechatpaytest.Fault{wechatpaytest.OtherOrder, wechatpaytest.OtherMerchant, wechatpaytest.Limit}
+	all := []wechatpaytest.Fault{wechatpaytest.OtherOrder, wechatpaytest.OtherRefund, wechatpaytest.OtherMerchant, wechatpaytest.Limit}
 	for fault := range faults {
 		all = append(all, fault)
 	}
 	for _, fault := range all {
 		w.server.Fail(func(*http.Request) wechatpaytest.Fault { return fault })
-		found, err := w.gw.Lookup(t.Context(), payment.LookupRequest{Request: r.Request, Verb: hyperlocal.VerbCharge})
-		if err == nil || found.Known {
-			t.Errorf("%s: %+v, %v", fault, found, err)
+		if fault != wechatpaytest.OtherRefund {
+			found, err := w.gw.Lookup(t.Context(), payment.LookupRequest{Request: r.Request, Verb: hyperlocal.VerbCharge})
+			if err == nil || found != (payment.LookupResult{}) {
+				t.Errorf("%s: %+v, %v", fault, found, err)
+			}
 		}
-		if fault == wechatpaytest.OtherMerchant {
-			continue // a refund does not name its merchant
-		}
-		found, err = w.gw.Lookup(t.Context(), payment.LookupRequest{Request: back.Request, Verb: hyperlocal.VerbRefund, Payment: paid})
-		if err == nil || (found.Known && found.Outcome != "") {
-			t.Errorf("%s: refund %+v, %v", fault, found, err)
+		if fault != wechatpaytest.OtherMerchant && fault != wechatpaytest.Hang { // a refund does not name its merchant
+			found, err := w.gw.Lookup(t.Context(), payment.LookupRequest{Request: back.Request, Verb: hyperlocal.VerbRefund, Payment: paid})
+			if err == nil || found != (payment.LookupResult{}) {
+				t.Errorf("%s: refund %+v, %v", fault, found, err)
+			}
 		}
 	}
 	w.server.Fail(nil)
 	other := payment.LookupRequest{Request: back.Request, Verb: hyperlocal.VerbRefund, Payment: "hlsomebodyelses"}
 	if found, err := w.gw.Lookup(t.Context(), other); err == nil {
 		t.Errorf("a refund of another order: %+v", found)
+	}
+}
+
+// A refusal that is signed wrongly is no refusal.
+func TestForgedRefusals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for _, fault := range []wechatpaytest.Fault{wechatpaytest.BadSignature, wechatpaytest.Probe, wechatpaytest.OtherSerial, wechatpaytest.OldSig} {
+		w.server.Fail(func(*http.Request) wechatpaytest.Fault { return fault })
+		r := chargeOf(t, 1, "jsapi:"+wechatpaytest.DeclinedHard)
+		res, err := w.gw.Authorize(t.Context(), r)
+		w.doubtful(string(fault), res, err)
+		for _, verb := range []hyperlocal.PaymentVerb{hyperlocal.VerbCharge, hyperlocal.VerbRefund} {
+			if found, err := w.gw.Lookup(t.Context(), payment.LookupRequest{Request: r.Request, Verb: verb}); err == nil {
+				t.Errorf("%s: a lookup is sure of %+v", fault, found)
+			}
+		}
 	}
 }
 
@@ -170,6 +192,7 @@ func TestForeignAnswers(t *testing.T) {
 		"a code that is no code":  {status: 400, body: `{"code":"mchid=1900000109 nonce"}`},
 		"forbidden without code":  {status: 403, body: `{}`},
 		"see other":               {status: 303, body: `{"code":"PARAM_ERROR"}`},
+		"a number that is free":   {status: 400, body: `{"code":"INVALID_REQUEST"}`, class: hyperlocal.DeclineInvalid},
 		"a refusal":               {status: 403, body: `{"code":"NO_AUTH"}`, class: hyperlocal.DeclineInvalid},
 		"too many, by whoever":    {status: 429, body: `slow down`, class: hyperlocal.DeclineRateLimited},
 		"too many, until a date":  {status: 429, body: `{}`, retry: "Sat, 21 Nov 2026 12:01:00 GMT", class: hyperlocal.DeclineRateLimited, retryAfter: time.Minute},
@@ -178,7 +201,12 @@ func TestForeignAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+			h := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet {
+					rw.WriteHeader(http.StatusNotFound)
+					_, _ = rw.Write([]byte(`{"code":"ORDER_NOT_EXIST"}`))
+					return
+				}
 				rw.Header().Set("Retry-After", c.retry)
 				rw.WriteHeader(c.status)
 				_, _ = rw.Write([]byte(c.body))

@@ -186,7 +186,10 @@ func (g *Gateway) Lookup(ctx context.Context, r payment.LookupRequest) (payment.
 		return none, ErrAnswer.WithMessage("the answer is about another order")
 	}
 	found, err := t.result()
-	return payment.LookupResult{Known: true, Result: found}, err
+	if err != nil {
+		return none, err
+	}
+	return payment.LookupResult{Known: true, Result: found}, nil
 }
 
 // Close lets go of an order that is not paid, so that nobody can pay it any more; a lookup

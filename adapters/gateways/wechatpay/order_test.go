@@ -237,6 +237,9 @@ func TestRefunds(t *testing.T) {
 	if res := w.refund(other); res.Class != hyperlocal.DeclineInvalid {
 		t.Errorf("another amount under the same key: %+v", res)
 	}
+	if res := w.refund(refundOf(t, 1001, paid)); res.Class != hyperlocal.DeclineInvalid || res.Code != "refund_exceeds_payment" {
+		t.Errorf("one fen too much: %+v", res)
+	}
 	waits := w.charge(chargeOf(t, 1000, "native")).Provider
 	if res := w.refund(refundOf(t, 1, waits)); res.Class != hyperlocal.DeclineInvalid || res.Code != "not_paid" {
 		t.Errorf("a refund of what is not paid: %+v", res)

@@ -92,7 +92,10 @@ func (g *Gateway) lookupRefund(ctx context.Context, a *Account, r *payment.Looku
 		return none, err
 	}
 	result, err := found.result(number, r.Payment)
-	return payment.LookupResult{Known: true, Result: result}, err
+	if err != nil {
+		return none, err
+	}
+	return payment.LookupResult{Known: true, Result: result}, nil
 }
 
 // result checks that an answer is about the refund of the order, and says what its state means.

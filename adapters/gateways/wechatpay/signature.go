@@ -98,7 +98,7 @@ func (a *Account) verify(now time.Time, headers map[string][]string, body []byte
 		return errSignature
 	}
 	seconds, err := strconv.ParseInt(stamp, 10, 64)
-	if err != nil || strconv.FormatInt(seconds, 10) != stamp {
+	if err != nil {
 		return errSignature
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(signature)

@@ -46,7 +46,8 @@ const (
 	Reset, Refuse503, Limit                            Fault = "reset", "503", "limit"
 	Lose, Hang, Truncate, Answer500, Huge              Fault = "lose", "hang", "truncate", "500", "huge"
 	Unsigned, BadSignature, Probe, OtherSerial, OldSig Fault = "unsigned", "bad_signature", "probe", "other_serial", "old"
-	Redirect, Garbage, OtherOrder, OtherMerchant       Fault = "redirect", "garbage", "other_order", "other_merchant"
+	Redirect, Garbage                                  Fault = "redirect", "garbage"
+	OtherOrder, OtherRefund, OtherMerchant             Fault = "other_order", "other_refund", "other_merchant"
 )
 
 // Order is an order as the provider knows it.
@@ -307,11 +308,13 @@ func (s *Server) write(w http.ResponseWriter, a answer, fault Fault) {
 	case Answer500:
 		a.status, body = http.StatusInternalServerError, []byte(`{"code":"SYSTEM_ERROR","message":"系统错误"}`)
 	case Huge:
-		body = bytes.Repeat([]byte(" "), 2<<20)
+		body = append(body, bytes.Repeat([]byte(" "), 2<<20)...)
 	case Garbage:
 		body = []byte(`{"prepay_id":12`)
 	case OtherOrder:
-		body = regexp.MustCompile(`"out_(trade|refund)_no":"[^"]+"`).ReplaceAll(body, []byte(`"out_${1}_no":"somebody-elses"`))
+		body = regexp.MustCompile(`"out_trade_no":"[^"]+"`).ReplaceAll(body, []byte(`"out_trade_no":"somebody-elses"`))
+	case OtherRefund:
+		body = regexp.MustCompile(`"out_refund_no":"[^"]+"`).ReplaceAll(body, []byte(`"out_refund_no":"somebody-elses"`))
 	case OtherMerchant:
 		body = bytes.ReplaceAll(body, []byte(MerchantID), []byte("1900000999"))
 	}
