@@ -23,15 +23,18 @@ func minor(m hyperlocal.Money) (int64, bool) {
 	return m.Amount(), taken && known && iso == decimals && m.Sign() > 0
 }
 
-// moneyOf reads what WeChat Pay says; another currency than ours is kept, so that whoever
-// compares sees it. A refund's notification names none.
-func moneyOf(units *int64, currency string) (hyperlocal.Money, bool) {
+// moneyOf reads what WeChat Pay says; no valid money if it cannot be read. Another currency
+// than ours is kept, so that whoever compares sees it. A refund's notification names none.
+func moneyOf(units *int64, currency string) hyperlocal.Money {
 	if units == nil || *units <= 0 {
-		return hyperlocal.Money{}, false
+		return hyperlocal.Money{}
 	}
 	if currency == "" {
 		currency = string(domestic)
 	}
 	m, err := hyperlocal.NewMoney(*units, hyperlocal.Currency(currency))
-	return m, err == nil
+	if err != nil {
+		return hyperlocal.Money{}
+	}
+	return m
 }

@@ -77,7 +77,7 @@ func (g *Gateway) download(ctx context.Context, a *Account, from *url.URL, want 
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
 		return ErrBill.With("status", res.StatusCode).WithRetryAfter(retryAfter(res, g.clock.Now()))
 	}

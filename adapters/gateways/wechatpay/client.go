@@ -42,7 +42,7 @@ func (g *Gateway) call(ctx context.Context, a *Account, verb, target string, in,
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	switch {
 	case err != nil:

@@ -138,7 +138,7 @@ func (g *Gateway) query(ctx context.Context, a *Account, number string) (*transa
 func (t *transaction) result() (payment.Result, error) {
 	r := payment.Result{Provider: t.Number}
 	if t.Amount != nil {
-		r.Amount, _ = moneyOf(t.Amount.Total, t.Amount.Currency)
+		r.Amount = moneyOf(t.Amount.Total, t.Amount.Currency)
 	}
 	switch t.State {
 	case "SUCCESS", "REFUND": // the latter: paid, and given back in whole or in part
@@ -159,7 +159,9 @@ func (t *transaction) result() (payment.Result, error) {
 }
 
 // Lookup implements [payment.Gateway]. An order that waits for the shopper is found without its
-// Action: WeChat Pay tells that only to whoever places it.
+// Action: WeChat Pay tells that only to whoever places it. One whose time has been over for half
+// an hour is closed before it is answered for: it cannot be paid any more, but WeChat Pay may go
+// on calling it unpaid, and the payment would wait for days.
 func (g *Gateway) Lookup(ctx context.Context, r payment.LookupRequest) (payment.LookupResult, error) {
 	none := payment.LookupResult{}
 	if hyperlocal.InTx(ctx) {
@@ -175,12 +177,18 @@ func (g *Gateway) Lookup(ctx context.Context, r payment.LookupRequest) (payment.
 	if r.Verb == hyperlocal.VerbRefund {
 		return g.lookupRefund(ctx, a, &r)
 	}
-	t, err := g.query(ctx, a, orderNumber(r.Tenant, r.Key))
+	number := orderNumber(r.Tenant, r.Key)
+	t, err := g.query(ctx, a, number)
 	if says(err, "ORDER_NOT_EXIST", "RESOURCE_NOT_EXISTS") {
 		return none, nil
 	}
+	if err == nil && t.State == "NOTPAY" && g.over(r.Operation) {
+		if err = g.close(ctx, a, number); err == nil || says(err, "ORDERPAID") {
+			t, err = g.query(ctx, a, number)
+		}
+	}
 	if err != nil {
-		return none, err
+		return none, plain(err)
 	}
 	if t.Attach != "" && t.Attach != r.Key {
 		return none, ErrAnswer.WithMessage("the answer is about another order")
@@ -206,19 +214,25 @@ func (g *Gateway) Close(ctx context.Context, tenant hyperlocal.TenantID, key str
 	if err != nil {
 		return err
 	}
-	err = g.call(ctx, a, http.MethodPost, "/v3/pay/transactions/out-trade-no/"+orderNumber(tenant, key)+"/close",
-		struct {
-			MerchantID string `json:"mchid"`
-		}{a.MerchantID}, nil)
+	err = g.close(ctx, a, orderNumber(tenant, key))
 	switch {
-	case says(err, "ORDER_CLOSED"):
-		return nil
 	case says(err, "ORDERPAID"):
 		return ErrPaid
 	case says(err, "ORDER_NOT_EXIST", "RESOURCE_NOT_EXISTS"):
 		return ErrNotFound
 	}
 	return plain(err)
+}
+
+func (g *Gateway) close(ctx context.Context, a *Account, number string) error {
+	err := g.call(ctx, a, http.MethodPost, "/v3/pay/transactions/out-trade-no/"+number+"/close",
+		struct {
+			MerchantID string `json:"mchid"`
+		}{a.MerchantID}, nil)
+	if says(err, "ORDER_CLOSED") {
+		return nil
+	}
+	return err
 }
 
 // Capture implements [payment.Gateway]: there is nothing to capture.
@@ -261,6 +275,16 @@ func (g *Gateway) expiry(operation string) string {
 		}
 	}
 	return end.In(china).Format(time.RFC3339)
+}
+
+// overAfter is longer than a charge may be late for its first sending, so that an order that was
+// sent late has had its time too; see payment.Policy.SendWithin.
+const overAfter = 30 * time.Minute
+
+// over reports whether an order's time has been over for a while.
+func (g *Gateway) over(operation string) bool {
+	made, ok := madeAt(operation)
+	return ok && g.clock.Now().After(made.Add(g.payWithin+overAfter))
 }
 
 // china is the zone of WeChat Pay's days.

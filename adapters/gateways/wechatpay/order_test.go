@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -190,6 +191,46 @@ func TestExpiry(t *testing.T) {
 	w.charge(r)
 	if o, _ := w.server.ByAttach(r.Key); !strings.HasPrefix(o.Expires, now.Add(20*time.Minute).In(time.FixedZone("", 8*3600)).Format("2006-01-02T15:04")) {
 		t.Errorf("%s, now %s", o.Expires, now)
+	}
+}
+
+// An order that nobody paid in time does not wait for ever, and one that was paid in the last
+// moment stays paid.
+func TestOver(t *testing.T) {
+	t.Parallel()
+	for name, paid := range map[string]bool{"nobody paid": false, "paid in the last moment": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			now := time.Now()
+			w := newWorld(t, func(w *world) {
+				w.server.Now = func() time.Time { return now }
+				w.config.Clock = hyperlocal.ClockFunc(w.server.Now)
+			})
+			r := chargeOf(t, 1, "native")
+			number := w.charge(r).Provider
+			now = now.Add(44 * time.Minute)
+			if found := w.lookup(r.Request, hyperlocal.VerbCharge); found.Outcome != hyperlocal.OutcomeAction {
+				t.Errorf("before its time is over: %+v", found)
+			}
+			now = now.Add(2 * time.Minute)
+			w.server.FailNext("/close", wechatpaytest.Answer500)
+			if !paid {
+				if found, err := w.gw.Lookup(t.Context(), payment.LookupRequest{Request: r.Request, Verb: hyperlocal.VerbCharge}); err == nil {
+					t.Errorf("closing went wrong: %+v", found)
+				}
+				w.server.SetState(number, "NOTPAY")
+			}
+			w.server.Fail(func(r *http.Request) wechatpaytest.Fault {
+				if paid && strings.HasSuffix(r.URL.Path, "/close") {
+					w.server.End(number, true)
+				}
+				return ""
+			})
+			want := map[bool]hyperlocal.PaymentOutcome{true: hyperlocal.OutcomeSucceeded, false: hyperlocal.OutcomeDeclined}[paid]
+			if found := w.lookup(r.Request, hyperlocal.VerbCharge); found.Outcome != want {
+				t.Errorf("%+v, want %s", found, want)
+			}
+		})
 	}
 }
 

@@ -89,7 +89,7 @@ func (g *Gateway) lookupRefund(ctx context.Context, a *Account, r *payment.Looku
 		return none, nil
 	}
 	if err != nil {
-		return none, err
+		return none, plain(err)
 	}
 	result, err := found.result(number, r.Payment)
 	if err != nil {
@@ -106,7 +106,7 @@ func (f *refund) result(number, order string) (payment.Result, error) {
 	}
 	r := payment.Result{Provider: number}
 	if f.Amount != nil {
-		r.Amount, _ = moneyOf(f.Amount.Refund, f.Amount.Currency)
+		r.Amount = moneyOf(f.Amount.Refund, f.Amount.Currency)
 	}
 	switch f.Status {
 	case "SUCCESS":

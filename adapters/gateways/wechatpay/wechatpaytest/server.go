@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -97,7 +98,8 @@ func New(t testing.TB, keys Keys) *Server {
 	return s
 }
 
-// Fail decides what goes wrong with requests from now on; nil for nothing.
+// Fail decides what goes wrong with requests from now on; nil for nothing. The function is
+// called for each before it is processed, from many goroutines, and may use the server.
 func (s *Server) Fail(fault func(r *http.Request) Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,13 +108,12 @@ func (s *Server) Fail(fault func(r *http.Request) Fault) {
 
 // FailNext makes the fault strike the next request whose path contains part, once.
 func (s *Server) FailNext(part string, fault Fault) {
-	struck := false
+	var struck atomic.Bool
 	s.Fail(func(r *http.Request) Fault {
-		if struck || !strings.Contains(r.URL.Path, part) {
-			return ""
+		if strings.Contains(r.URL.Path, part) && struck.CompareAndSwap(false, true) {
+			return fault
 		}
-		struck = true
-		return fault
+		return ""
 	})
 }
 
@@ -247,11 +248,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	s.mu.Lock()
 	s.requests = append(s.requests, r.Method+" "+r.URL.Path)
-	fault := Fault("")
-	if s.fault != nil {
-		fault = s.fault(r)
-	}
+	decide := s.fault
 	s.mu.Unlock()
+	fault := Fault("")
+	if decide != nil {
+		fault = decide(r)
+	}
 	switch fault {
 	case Reset:
 		drop(w)
@@ -484,7 +486,7 @@ func (s *Server) place(kind string, body []byte) answer {
 	o, placed := s.orders[q.Number]
 	switch {
 	case !placed:
-	case o.Total != total || o.Attach != q.Attach || o.OpenID != openID || o.Type != strings.ToUpper(kind) || o.Expires != q.Expires:
+	case o.Total != total || o.Attach != q.Attach || o.OpenID != openID || !strings.EqualFold(o.Type, kind) || o.Expires != q.Expires:
 		return fail(http.StatusForbidden, "OUT_TRADE_NO_USED")
 	case o.State == "CLOSED":
 		return fail(http.StatusBadRequest, "ORDER_CLOSED")
