@@ -83,7 +83,7 @@ func TestAccountPrintsNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{fmt.Sprintf("%v", w.account), fmt.Sprintf("%+v", &w.account), fmt.Sprintf("%#v", w.account), string(encoded)} {
+	for _, text := range []string{fmt.Sprintf("account: %v", w.account), fmt.Sprintf("%+v", &w.account), fmt.Sprintf("%#v", w.account), string(encoded)} {
 		if strings.Contains(text, wechatpaytest.APIv3Key) || strings.Contains(text, exponent) || strings.Contains(text, fmt.Sprint([]byte(wechatpaytest.APIv3Key))) ||
 			strings.Contains(text, "MDEyMzQ1Njc4OWFi") {
 			t.Errorf("%s", text)
