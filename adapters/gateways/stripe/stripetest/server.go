@@ -246,6 +246,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		w.WriteHeader(status)
 		_, _ = w.Write(body[:len(body)/2])
+		_ = http.NewResponseController(w).Flush() // else nothing arrives, and the caller's transport sends again
 		panic(http.ErrAbortHandler)
 	case HTMLAfter:
 		fmt.Fprint(w, "<html>please log in to the network</html>")

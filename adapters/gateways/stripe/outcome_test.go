@@ -1,0 +1,290 @@
+package stripe_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hyperlocal-sdk/hyperlocal"
+	"github.com/hyperlocal-sdk/hyperlocal/adapters/gateways/stripe"
+	"github.com/hyperlocal-sdk/hyperlocal/adapters/gateways/stripe/stripetest"
+	"github.com/hyperlocal-sdk/hyperlocal/payment"
+)
+
+// TestFaults strikes every request with every fault. What was processed is unknown, then looked
+// up; sent again under the same key it moves nothing a second time.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	after := []stripetest.Fault{stripetest.HangAfter, stripetest.ErrorAfter, stripetest.ResetAfter, stripetest.HTMLAfter, stripetest.LongAfter}
+	before := []stripetest.Fault{stripetest.HangBefore, stripetest.ErrorBefore, stripetest.Redirect, stripetest.Unavailable}
+	for _, verb := range []hyperlocal.PaymentVerb{hyperlocal.VerbCharge, hyperlocal.VerbAuthorize, hyperlocal.VerbCapture, hyperlocal.VerbVoid, hyperlocal.VerbRefund} {
+		for i, fault := range append(after, before...) {
+			processed := i < len(after)
+			t.Run(fmt.Sprint(verb, " ", fault), func(t *testing.T) {
+				t.Parallel()
+				s := newShop(t)
+				request, plain, of := s.about(t, verb, fault)
+				res, err := s.send(t, request)
+				if err == nil || errors.Is(err, payment.ErrNotSent) || !hyperlocal.IsCode(err, hyperlocal.CodeUnknownOutcome) {
+					t.Fatalf("answered %+v, %v; want an error that says nothing", res, err)
+				}
+				clean(t, err)
+				if n := s.moved(string(verb)); n != map[bool]int{true: 1, false: 0}[processed] {
+					t.Fatalf("%d moved", n)
+				}
+				found := s.lookup(t, verb, plain, of, "")
+				if found.Known != processed || processed && (found.Outcome != hyperlocal.OutcomeSucceeded || found.Amount != plain.Amount || found.Provider == "") {
+					t.Fatalf("looked up %+v", found)
+				}
+				again, err := s.send(t, request)
+				kept := fault == stripetest.ErrorAfter || fault == stripetest.ErrorBefore // under the key, by Stripe
+				if kept != (err != nil) || err == nil && (again.Outcome != hyperlocal.OutcomeSucceeded || again.Amount != plain.Amount) {
+					t.Errorf("again: %+v, %v", again, err)
+				}
+				want := 1
+				if fault == stripetest.ErrorBefore {
+					want = 0
+				}
+				if n := s.moved(string(verb)); n != want {
+					t.Errorf("%d moved in the end, want %d", n, want)
+				}
+				for _, r := range s.server.Requests() {
+					if r.Path == "/elsewhere" {
+						t.Error("a redirect was followed")
+					}
+				}
+			})
+		}
+	}
+}
+
+// about prepares a request of the verb that a fault will strike.
+func (s *shop) about(t *testing.T, verb hyperlocal.PaymentVerb, fault stripetest.Fault) (request any, plain payment.Request, of string) {
+	t.Helper()
+	ten := amount(t, 1000, "GBP")
+	method := func(kind string) string { return "pm_fault_" + kind + "_" + string(fault) }
+	switch verb {
+	case hyperlocal.VerbCharge:
+		r := s.charge(t, method("create"), ten)
+		return r, r.Request, ""
+	case hyperlocal.VerbAuthorize:
+		r := s.hold(t, method("create"), ten)
+		return r, r.Request, ""
+	case hyperlocal.VerbCapture:
+		of = s.must(t, "succeeded", s.hold(t, method("capture"), ten)).Provider
+		r := payment.CaptureRequest{Request: s.request(verb, amount(t, 600, "GBP")), Payment: of}
+		return r, r.Request, of
+	case hyperlocal.VerbVoid:
+		of = s.must(t, "succeeded", s.hold(t, method("cancel"), ten)).Provider
+		r := payment.VoidRequest{Request: s.request(verb, ten), Payment: of}
+		return r, r.Request, of
+	}
+	of = s.must(t, "succeeded", s.charge(t, method("refund"), ten)).Provider
+	r := s.refund(t, of, amount(t, 600, "GBP"))
+	return r, r.Request, of
+}
+
+// clean fails if an error says a secret.
+func clean(t testing.TB, err error) {
+	t.Helper()
+	for _, text := range []string{fmt.Sprint(err), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)} {
+		if strings.Contains(text, stripetest.TestKey) || strings.Contains(text, stripetest.TestSecret) || strings.Contains(text, "_secret_") {
+			t.Errorf("the error says a secret: %s", text)
+		}
+	}
+}
+
+// What Stripe surely did not process is a decline that may be tried again.
+func TestSurelyNotProcessed(t *testing.T) {
+	t.Parallel()
+	for fault, class := range map[stripetest.Fault]hyperlocal.DeclineClass{
+		stripetest.Limited: hyperlocal.DeclineRateLimited, stripetest.Unheard: hyperlocal.DeclineProviderDown,
+	} {
+		for _, verb := range []hyperlocal.PaymentVerb{hyperlocal.VerbCharge, hyperlocal.VerbCapture, hyperlocal.VerbVoid, hyperlocal.VerbRefund} {
+			s := newShop(t)
+			request, _, _ := s.about(t, verb, fault)
+			res := s.must(t, "declined", request)
+			if res.Class != class || fault == stripetest.Limited && res.RetryAfter != 7*time.Second {
+				t.Errorf("%s of %s: %+v", fault, verb, res)
+			}
+			if s.moved(string(verb)) != 0 {
+				t.Errorf("%s of %s moved", fault, verb)
+			}
+		}
+	}
+}
+
+// A capture, void or refund that cannot read its payment first was surely not sent.
+func TestNothingSentWithoutThePayment(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []stripetest.Fault{stripetest.HangBefore, stripetest.Unavailable, stripetest.HTMLAfter, stripetest.Redirect} {
+		s := newShop(t)
+		ten := amount(t, 1000, "GBP")
+		held := s.must(t, "succeeded", s.hold(t, "pm_card_visa", ten)).Provider
+		s.server.Script(func(r stripetest.Request) stripetest.Fault {
+			if r.Kind == "get" {
+				return fault
+			}
+			return stripetest.None
+		})
+		for _, request := range []any{
+			payment.CaptureRequest{Request: s.request(hyperlocal.VerbCapture, ten), Payment: held},
+			payment.VoidRequest{Request: s.request(hyperlocal.VerbVoid, ten), Payment: held}, s.refund(t, held, ten),
+		} {
+			if res, err := s.send(t, request); !errors.Is(err, payment.ErrNotSent) {
+				t.Errorf("%s: %+v, %v", fault, res, err)
+			}
+		}
+		if n := len(s.server.Moves()); n != 1 {
+			t.Errorf("%s: %d moved", fault, n)
+		}
+	}
+}
+
+func TestNotSent(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
+	nobody := newShop(t, func(c *stripe.Config) { c.BaseURL = "http://" + address })
+	res, err := nobody.gw.Authorize(t.Context(), nobody.charge(t, "pm_card_visa", amount(t, 100, "GBP")))
+	if !errors.Is(err, payment.ErrNotSent) {
+		t.Errorf("nobody listens: %+v, %v", res, err)
+	}
+	clean(t, err)
+
+	ended := newShop(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := ended.gw.Authorize(ctx, ended.charge(t, "pm_card_visa", amount(t, 100, "GBP"))); !errors.Is(err, payment.ErrNotSent) || !errors.Is(err, context.Canceled) {
+		t.Errorf("a context that has ended: %v", err)
+	}
+
+	for name, account := range map[string]stripe.Account{
+		"no account": {}, "publishable key": {SecretKey: "pk_test_0123456789abcdef0123"}, "short key": {SecretKey: "sk_test_1"},
+		"key with a line": {SecretKey: "sk_test_0123456789abcdef\r\nX: y"},
+		"bad connected":   {SecretKey: stripetest.TestKey, Connected: "acct_1\r\n"},
+	} {
+		s := newShop(t, func(c *stripe.Config) {
+			c.Accounts = func(hyperlocal.TenantID) (stripe.Account, bool) { return account, account.SecretKey != "" }
+		})
+		_, err := s.gw.Authorize(t.Context(), s.charge(t, "pm_card_visa", amount(t, 100, "GBP")))
+		if !errors.Is(err, payment.ErrNotSent) || !errors.Is(err, stripe.ErrUnknownAccount) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil && account.SecretKey != "" && strings.Contains(err.Error(), account.SecretKey) {
+			t.Errorf("%s: the error says the key: %v", name, err)
+		}
+		if len(s.server.Requests()) != 0 {
+			t.Errorf("%s: sent", name)
+		}
+	}
+}
+
+// A transport that tried before is not believed when it says that it could not connect; nor is
+// one that reports no connections and breaks in another way.
+func TestNotSentNeedsBothWitnesses(t *testing.T) {
+	t.Parallel()
+	dial := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("refused")}
+	s := newShop(t, func(c *stripe.Config) {
+		c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			resp, err := http.DefaultTransport.RoundTrip(r)
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+			return nil, dial // of its second try
+		})}
+	})
+	_, err := s.gw.Authorize(t.Context(), s.charge(t, "pm_card_visa", amount(t, 100, "GBP")))
+	if err == nil || errors.Is(err, payment.ErrNotSent) {
+		t.Errorf("after a first try: %v", err)
+	}
+	if s.moved("charge") != 1 {
+		t.Fatal("the first try did not arrive")
+	}
+	mute := newShop(t, func(c *stripe.Config) {
+		c.HTTPClient = &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })}
+	})
+	if _, err := mute.gw.Authorize(t.Context(), mute.charge(t, "pm_card_visa", amount(t, 100, "GBP"))); err == nil || errors.Is(err, payment.ErrNotSent) {
+		t.Errorf("a transport that reports nothing: %v", err)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestWrongAnswers bends answers of status 200: none of them is a success.
+func TestWrongAnswers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, from, to string }{
+		{"another mode", `"livemode":false`, `"livemode":true`},
+		{"another tenant", `"hl_tenant":"shop"`, `"hl_tenant":"mall"`},
+		{"another key", `"hl_key":"`, `"hl_key":"x`},
+		{"another intent", `"hl_intent":"`, `"hl_intent":"x`},
+		{"another verb", `"hl_verb":"charge"`, `"hl_verb":"authorize"`},
+		{"another object", `"object":"payment_intent"`, `"object":"setup_intent"`},
+		{"another id", `"id":"pi_`, `"id":"../`},
+		{"a state nobody knows", `"status":"succeeded"`, `"status":"sublimated"`},
+		{"held instead of taken", `"status":"succeeded"`, `"status":"requires_capture"`},
+		{"a currency nobody knows", `"currency":"gbp"`, `"currency":"zzz"`},
+		{"half an answer", `"status":"succeeded"`, `"status":`},
+		{"text for a number", `"amount_received":1000`, `"amount_received":"1000"`},
+		{"a fraction", `"amount_received":1000`, `"amount_received":1000.5`},
+	} {
+		bent := 0
+		s := newShop(t, func(cfg *stripe.Config) { cfg.HTTPClient = bend(c.from, c.to, &bent) })
+		res, err := s.gw.Authorize(t.Context(), s.charge(t, "pm_card_visa", amount(t, 1000, "GBP")))
+		if err == nil || errors.Is(err, payment.ErrNotSent) || res != (payment.Result{}) || bent == 0 {
+			t.Errorf("%s: %+v, %v, bent %d", c.name, res, err, bent)
+		}
+	}
+	// Another amount or currency is told as it is: the service raises it.
+	for _, c := range []struct{ from, to string }{
+		{`"amount_received":1000`, `"amount_received":999`}, {`"currency":"gbp"`, `"currency":"eur"`},
+	} {
+		bent := 0
+		s := newShop(t, func(cfg *stripe.Config) { cfg.HTTPClient = bend(c.from, c.to, &bent) })
+		r := s.charge(t, "pm_card_visa", amount(t, 1000, "GBP"))
+		if res, err := s.gw.Authorize(t.Context(), r); err != nil || res.Amount == r.Amount || bent == 0 {
+			t.Errorf("%s: %+v, %v", c.to, res, err)
+		}
+	}
+}
+
+// bend replaces text in the answers to POSTs.
+func bend(from, to string, bent *int) *http.Client {
+	return &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil || r.Method != http.MethodPost {
+			return resp, err
+		}
+		text, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		*bent += strings.Count(string(text), from)
+		resp.Body = io.NopCloser(strings.NewReader(strings.ReplaceAll(string(text), from, to)))
+		return resp, err
+	})}
+}
+
+// A decline whose intent is not declined is no decline.
+func TestContradictoryDecline(t *testing.T) {
+	t.Parallel()
+	bent := 0
+	s := newShop(t, func(c *stripe.Config) {
+		c.HTTPClient = bend(`"status":"requires_payment_method"`, `"status":"succeeded"`, &bent)
+	})
+	res, err := s.gw.Authorize(t.Context(), s.charge(t, "pm_card_visa_chargeDeclined", amount(t, 1000, "GBP")))
+	if err == nil || bent == 0 {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
