@@ -80,7 +80,9 @@ type Account struct {
 }
 
 // Live reports whether the account moves real money.
-func (a Account) Live() bool { return len(a.SecretKey) > 3 && strings.HasPrefix(a.SecretKey[3:], "live_") }
+func (a Account) Live() bool {
+	return len(a.SecretKey) > 3 && strings.HasPrefix(a.SecretKey[3:], "live_")
+}
 
 // String implements fmt.Stringer, without secrets.
 func (a Account) String() string {

@@ -36,21 +36,21 @@ const captureManual = "manual"
 
 // intent is what we read of Stripe's PaymentIntent. Amounts are Stripe's integers.
 type intent struct {
-	ID              string            `json:"id"`
-	Object          string            `json:"object"`
-	Amount          int64             `json:"amount"`
-	Capturable      int64             `json:"amount_capturable"`
-	Received        int64             `json:"amount_received"`
-	Currency        string            `json:"currency"`
-	Status          string            `json:"status"`
-	CaptureMethod   string            `json:"capture_method"`
-	ClientSecret    string            `json:"client_secret"`
-	Live            bool              `json:"livemode"`
-	Created         int64             `json:"created"` // Unix seconds
-	Metadata        map[string]string `json:"metadata"`
-	LastError       *problem          `json:"last_payment_error"`
-	NextAction      *nextAction       `json:"next_action"`
-	LatestCharge    charge            `json:"latest_charge"`
+	ID            string            `json:"id"`
+	Object        string            `json:"object"`
+	Amount        int64             `json:"amount"`
+	Capturable    int64             `json:"amount_capturable"`
+	Received      int64             `json:"amount_received"`
+	Currency      string            `json:"currency"`
+	Status        string            `json:"status"`
+	CaptureMethod string            `json:"capture_method"`
+	ClientSecret  string            `json:"client_secret"`
+	Live          bool              `json:"livemode"`
+	Created       int64             `json:"created"` // Unix seconds
+	Metadata      map[string]string `json:"metadata"`
+	LastError     *problem          `json:"last_payment_error"`
+	NextAction    *nextAction       `json:"next_action"`
+	LatestCharge  charge            `json:"latest_charge"`
 }
 
 type nextAction struct {
