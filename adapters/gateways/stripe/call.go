@@ -30,11 +30,16 @@ var ErrMismatch = hyperlocal.NewError(hyperlocal.CodeUnknownOutcome, "stripe/mis
 var ErrTooMany = hyperlocal.NewError(hyperlocal.CodeExhausted, "stripe/too_many_payments",
 	"there are too many payments since the operation began to look through; raise Config.MaxPages or decide by hand")
 
+// ErrClock: our clock and Stripe's are so far apart that a lookup by time proves nothing.
+var ErrClock = hyperlocal.NewError(hyperlocal.CodePrecondition, "stripe/clock",
+	"this machine's clock and Stripe's differ by more than half an hour; set the clock")
+
 // answer is an HTTP answer that was read to its end.
 type answer struct {
 	status     int
 	body       []byte
 	retryAfter time.Duration
+	date       time.Time // Stripe's clock; zero if it was not told
 }
 
 // post sends a form under an idempotency key.
@@ -91,7 +96,11 @@ func (g *Gateway) do(ctx context.Context, a Account, method, path, key string, f
 	case int64(len(text)) > g.maxAnswer:
 		return nil, ErrNoAnswer.WithMessage("Stripe's answer is longer than Config.MaxAnswer; look the request up").With("status", resp.StatusCode)
 	}
-	return &answer{status: resp.StatusCode, body: text, retryAfter: g.wait(resp.Header.Get("Retry-After"))}, nil
+	date, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		date = time.Time{}
+	}
+	return &answer{status: resp.StatusCode, body: text, retryAfter: g.wait(resp.Header.Get("Retry-After")), date: date}, nil
 }
 
 // neverConnected tells from the error alone, for transports that do not report connections.

@@ -133,6 +133,9 @@ func (p *problem) name() string {
 // refusal reads an answer that is an error. It returns false if the request may have been
 // processed all the same.
 func (p *problem) refusal(a *answer) (payment.Result, bool) {
+	if p.Intent != nil && (p.Intent.Status == statusSucceeded || p.Intent.Status == statusProcessing) {
+		return payment.Result{}, false // an error, and an intent that has none
+	}
 	declined := func(class hyperlocal.DeclineClass) (payment.Result, bool) {
 		return payment.Result{Outcome: hyperlocal.OutcomeDeclined, Class: class, Code: p.name(), RetryAfter: a.retryAfter}, true
 	}
@@ -146,9 +149,6 @@ func (p *problem) refusal(a *answer) (payment.Result, bool) {
 	case a.status != http.StatusBadRequest && a.status != http.StatusPaymentRequired && a.status != http.StatusNotFound:
 		return payment.Result{}, false
 	case p.Type == "card_error":
-		if p.Intent != nil && p.Intent.Status != statusNeedsMethod && p.Intent.Status != statusCanceled && p.Intent.Status != "" {
-			return payment.Result{}, false // a decline and an intent that is none
-		}
 		return declined(classOf(p.name(), hard))
 	case p.Type == "invalid_request_error":
 		return declined(classOf(p.name(), invalid))

@@ -243,6 +243,23 @@ func TestLookupAmongOthers(t *testing.T) {
 	}
 }
 
+// An operation that lay about for hours before it was sent is found, too.
+func TestLookupOfALateRequest(t *testing.T) {
+	t.Parallel()
+	clock := &movable{}
+	server := stripetest.Start(t, stripetest.Config{Now: clock.Now})
+	s := &shop{server: server, gw: open(t, server, func(c *stripe.Config) { c.Clock = clock }), intent: "i"}
+	r := s.charge(t, "pm_fault_create_hang_after", amount(t, 1000, "GBP"))
+	clock.forward(clock.Now().Add(5 * time.Hour))
+	if _, err := s.gw.Authorize(t.Context(), r); err == nil {
+		t.Fatal("answered")
+	}
+	clock.forward(clock.Now().Add(18 * time.Hour))
+	if found := s.lookup(t, hyperlocal.VerbCharge, r.Request, "", ""); !found.Known || found.Outcome != hyperlocal.OutcomeSucceeded {
+		t.Errorf("%+v", found)
+	}
+}
+
 // A list that was not read to its end proves nothing.
 func TestLookupThatCannotBeSure(t *testing.T) {
 	t.Parallel()
@@ -271,6 +288,24 @@ func TestLookupThatCannotBeSure(t *testing.T) {
 		if found, err := s.gw.Lookup(t.Context(), payment.LookupRequest{Request: s.request(verb, amount(t, 1000, "GBP")), Verb: verb,
 			Payment: "pi_gone", Provider: "pi_gone"}); !errors.Is(err, stripe.ErrMismatch) {
 			t.Errorf("%s: %+v, %v", verb, found, err)
+		}
+	}
+}
+
+// With a clock that is off, a payment lies outside the time that is looked through: that it is
+// not found there proves nothing.
+func TestLookupByAWrongClock(t *testing.T) {
+	t.Parallel()
+	for _, off := range []time.Duration{-2 * time.Hour, 2 * time.Hour} {
+		s := newShop(t, func(c *stripe.Config) {
+			c.Clock = hyperlocal.ClockFunc(func() time.Time { return time.Now().Add(off) })
+		})
+		r := s.charge(t, "pm_fault_create_hang_after", amount(t, 1000, "GBP"))
+		if _, err := s.gw.Authorize(t.Context(), r); err == nil {
+			t.Fatal("answered")
+		}
+		if found, err := s.gw.Lookup(t.Context(), payment.LookupRequest{Request: r.Request, Verb: hyperlocal.VerbCharge}); !errors.Is(err, stripe.ErrClock) {
+			t.Errorf("%v: %+v, %v", off, found, err)
 		}
 	}
 }

@@ -80,6 +80,8 @@ func (g *Gateway) Authorize(ctx context.Context, r payment.AuthorizeRequest) (pa
 		return payment.Result{}, err
 	case trouble.reused(ans):
 		return g.reopened(ctx, a, r)
+	case trouble != nil && trouble.Intent != nil && trouble.Intent.Status == statusHeld:
+		return payment.Result{}, ErrNoAnswer.WithMessage("Stripe declines and holds the money; look it up").With("operation", r.Operation)
 	case trouble != nil:
 		return trouble.answered(ans)
 	case !in.belongs(a, r.Request) || in.Metadata[metaVerb] != string(r.Verb()):

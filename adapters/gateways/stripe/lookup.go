@@ -21,7 +21,8 @@ const (
 // Lookup implements [payment.Gateway]. A void has no trace but the state of its payment: it
 // counts as done when the payment is cancelled, whoever did it.
 //
-// Errors: ErrTooMany, ErrMismatch, ErrNoAnswer, payment.ErrNotSent; nothing is known then.
+// Errors: ErrTooMany, ErrClock, ErrMismatch, ErrNoAnswer, payment.ErrNotSent; nothing is known
+// then.
 func (g *Gateway) Lookup(ctx context.Context, r payment.LookupRequest) (payment.LookupResult, error) {
 	none := payment.LookupResult{}
 	a, err := g.ready(ctx, r.Tenant)
@@ -135,6 +136,9 @@ func (g *Gateway) list(ctx context.Context, a Account, path string, query url.Va
 			With("status", ans.status).With("code", trouble.name()).WithRetryAfter(ans.retryAfter)
 	case !into.isList():
 		return ErrNoAnswer.WithMessage("Stripe's answer is no list; look the payment up again")
+	}
+	if off := ans.date.Sub(g.clock.Now()).Abs(); !ans.date.IsZero() && off > clockSlack/2 {
+		return ErrClock.With("difference", off)
 	}
 	return nil
 }

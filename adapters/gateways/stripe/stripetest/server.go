@@ -201,6 +201,7 @@ func (s *Server) id(prefix string) string {
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
+	w.Header().Set("Date", s.c.Now().UTC().Format(http.TimeFormat))
 	req := Request{Method: r.Method, Path: r.URL.Path, Kind: kindOf(r), Account: r.Header.Get("Stripe-Account"),
 		Key: r.Header.Get("Idempotency-Key"), Form: r.Form, Header: r.Header.Clone()}
 	s.mu.Lock()
