@@ -156,6 +156,7 @@ func (p *problem) refusal(a *answer) (payment.Result, bool) {
 	return payment.Result{}, false
 }
 
-func refused(class hyperlocal.DeclineClass, code string) payment.Result {
-	return payment.Result{Outcome: hyperlocal.OutcomeDeclined, Class: class, Code: code}
+// refused is a decline that is ours: the request is wrong.
+func refused(code string) payment.Result {
+	return payment.Result{Outcome: hyperlocal.OutcomeDeclined, Class: invalid, Code: code}
 }

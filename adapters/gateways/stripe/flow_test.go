@@ -420,7 +420,7 @@ func TestAccountPrintsNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, printed := range []string{fmt.Sprint(a), fmt.Sprintf("%+v", a), fmt.Sprintf("%#v", a), fmt.Sprintf("%s", &a), a.LogValue().String(), string(text)} {
+	for _, printed := range []string{fmt.Sprintf("%v %+v %#v %v", a, a, a, &a), a.String(), a.LogValue().String(), string(text)} {
 		if strings.Contains(printed, "stripetest") {
 			t.Errorf("printed %s", printed)
 		}

@@ -32,7 +32,7 @@ func (g *Gateway) Authorize(ctx context.Context, r payment.AuthorizeRequest) (pa
 	}
 	amount, currency, code := check(r.Request)
 	if code != "" {
-		return refused(invalid, code), nil
+		return refused(code), nil
 	}
 	form := url.Values{
 		"amount":                             {strconv.FormatInt(amount, 10)},
@@ -53,13 +53,13 @@ func (g *Gateway) Authorize(ctx context.Context, r payment.AuthorizeRequest) (pa
 	switch {
 	case r.Method == "":
 	case len(r.Method) > payment.MaxMethod:
-		return refused(invalid, CodeBadMethod), nil
+		return refused(CodeBadMethod), nil
 	case reference(r.Method, "pm_"):
 		form.Set("payment_method", r.Method)
 	case reference(r.Method, "ctoken_"):
 		form.Set("confirmation_token", r.Method)
 	default:
-		return refused(invalid, CodeBadMethod), nil
+		return refused(CodeBadMethod), nil
 	}
 	if r.Method != "" {
 		form.Set("confirm", "true")
@@ -104,9 +104,8 @@ func (g *Gateway) reopened(ctx context.Context, a Account, r payment.AuthorizeRe
 	if err != nil {
 		return payment.Result{}, err
 	}
-	asked, err := fromStripe(in.Amount, in.Currency)
-	if err != nil || asked != r.Amount || in.Metadata[metaVerb] != string(r.Verb()) || in.Metadata[metaMethod] != r.Method {
-		return refused(invalid, CodeKeyReused), nil
+	if amount, currency, _ := check(r.Request); in.Amount != amount || in.Currency != currency || in.Metadata[metaVerb] != string(r.Verb()) || in.Metadata[metaMethod] != r.Method {
+		return refused(CodeKeyReused), nil
 	}
 	return result, nil
 }
@@ -138,7 +137,7 @@ func (g *Gateway) Void(ctx context.Context, r payment.VoidRequest) (payment.Resu
 		return declined, err
 	}
 	if amount != in.Amount {
-		return refused(invalid, CodeWholeOnly), nil
+		return refused(CodeWholeOnly), nil
 	}
 	var done intent
 	form := url.Values{"cancellation_reason": {"requested_by_customer"}}
@@ -158,7 +157,7 @@ func (g *Gateway) Refund(ctx context.Context, r payment.RefundRequest) (payment.
 	if err != nil || in == nil {
 		return declined, err
 	}
-	form := url.Values{"payment_intent": {in.ID}, "amount": {strconv.FormatInt(amount, 10)}}
+	form := url.Values{objectIntent: {in.ID}, "amount": {strconv.FormatInt(amount, 10)}}
 	meta(form, metaTenant, string(r.Tenant))
 	meta(form, metaIntent, r.Intent)
 	meta(form, metaOperation, r.Operation)
@@ -183,9 +182,9 @@ func (g *Gateway) held(ctx context.Context, r payment.Request, id string) (a Acc
 	amount, currency, code := check(r)
 	switch {
 	case code != "":
-		return a, 0, nil, refused(invalid, code), nil
+		return a, 0, nil, refused(code), nil
 	case !reference(id, "pi_"):
-		return a, 0, nil, refused(invalid, CodeNoPayment), nil
+		return a, 0, nil, refused(CodeNoPayment), nil
 	}
 	in, declined, err = g.retrieve(ctx, a, id)
 	if err != nil || in == nil {
@@ -195,11 +194,11 @@ func (g *Gateway) held(ctx context.Context, r payment.Request, id string) (a Acc
 		return a, 0, nil, declined, err
 	}
 	switch {
-	case in.Object != "payment_intent" || in.ID != id || in.Live != a.Live() ||
+	case in.Object != objectIntent || in.ID != id || in.Live != a.Live() ||
 		in.Metadata[metaTenant] != string(r.Tenant) || in.Metadata[metaIntent] != r.Intent:
-		return a, 0, nil, refused(invalid, CodeNoPayment), nil
+		return a, 0, nil, refused(CodeNoPayment), nil
 	case in.Currency != currency:
-		return a, 0, nil, refused(invalid, CodeOtherCurrency), nil
+		return a, 0, nil, refused(CodeOtherCurrency), nil
 	}
 	return a, amount, in, declined, nil
 }
@@ -231,7 +230,7 @@ func (g *Gateway) change(ctx context.Context, a Account, r payment.Request, verb
 		case found.Known && found.Amount == r.Amount:
 			return found.Result, false, nil
 		case found.Known:
-			return refused(invalid, CodeKeyReused), false, nil
+			return refused(CodeKeyReused), false, nil
 		}
 		return payment.Result{}, false, ErrNoAnswer.With("operation", r.Operation)
 	case trouble != nil:
@@ -275,7 +274,7 @@ func (p *problem) answered(a *answer) (payment.Result, error) {
 
 // same reports whether an answer is about the intent that was read before.
 func (in *intent) same(before *intent) bool {
-	return in.Object == "payment_intent" && in.ID == before.ID && in.Live == before.Live && in.Currency == before.Currency &&
+	return in.Object == objectIntent && in.ID == before.ID && in.Live == before.Live && in.Currency == before.Currency &&
 		in.Metadata[metaTenant] == before.Metadata[metaTenant]
 }
 

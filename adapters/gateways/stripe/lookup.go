@@ -158,7 +158,7 @@ func (g *Gateway) lookupChange(ctx context.Context, a Account, r payment.LookupR
 	case in == nil:
 		return none, ErrMismatch.WithMessage("Stripe does not show the payment; see whether the tenant's account has changed").
 			With("payment", r.Payment).With("code", declined.Code)
-	case in.Object != "payment_intent" || in.ID != r.Payment || in.Live != a.Live() || in.Metadata[metaTenant] != string(r.Tenant):
+	case in.Object != objectIntent || in.ID != r.Payment || in.Live != a.Live() || in.Metadata[metaTenant] != string(r.Tenant):
 		return none, ErrMismatch.With("payment", r.Payment)
 	case r.Verb == hyperlocal.VerbCapture && in.Metadata[metaCaptureKey] == r.Key:
 		return known(in.captured())
@@ -173,7 +173,7 @@ func (g *Gateway) lookupRefund(ctx context.Context, a Account, r payment.LookupR
 	if !reference(r.Payment, "pi_") {
 		return none, nil // we refuse to send such a request
 	}
-	query := url.Values{"payment_intent": {r.Payment}, "limit": {strconv.Itoa(pageSize)}}
+	query := url.Values{objectIntent: {r.Payment}, "limit": {strconv.Itoa(pageSize)}}
 	for range g.maxPages {
 		var list page[refund]
 		if err := g.list(ctx, a, "/v1/refunds", query, &list); err != nil {

@@ -21,6 +21,9 @@ const (
 	metaCaptureOperation = "hl_capture_operation"
 )
 
+// objectIntent is what a PaymentIntent says it is, and the name of the field that refers to one.
+const objectIntent = "payment_intent"
+
 // The states of a PaymentIntent.
 const (
 	statusNeedsMethod  = "requires_payment_method"
@@ -116,7 +119,7 @@ type page[T any] struct {
 
 // belongs reports whether the intent is the one that was made under the request's key.
 func (in *intent) belongs(a Account, r payment.Request) bool {
-	return in.Object == "payment_intent" && reference(in.ID, "pi_") && in.Live == a.Live() &&
+	return in.Object == objectIntent && reference(in.ID, "pi_") && in.Live == a.Live() &&
 		in.Metadata[metaTenant] == string(r.Tenant) && in.Metadata[metaKey] == r.Key && in.Metadata[metaIntent] == r.Intent
 }
 

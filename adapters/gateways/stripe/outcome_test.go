@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -287,4 +288,36 @@ func TestContradictoryDecline(t *testing.T) {
 	if err == nil || bent == 0 {
 		t.Errorf("%+v, %v", res, err)
 	}
+}
+
+// However long an answer is, no more than the bound is read of it.
+func TestAnswersAreReadUpToABound(t *testing.T) {
+	t.Parallel()
+	const bound = 1 << 16
+	var read atomic.Int64
+	s := newShop(t, func(c *stripe.Config) {
+		c.MaxAnswer = bound
+		c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			resp, err := http.DefaultTransport.RoundTrip(r)
+			if err == nil {
+				resp.Body = counted{resp.Body, &read}
+			}
+			return resp, err
+		})}
+	})
+	res, err := s.gw.Authorize(t.Context(), s.charge(t, "pm_fault_create_long_after", amount(t, 1000, "GBP")))
+	if !errors.Is(err, stripe.ErrNoAnswer) || read.Load() > bound+1 {
+		t.Errorf("%+v, %v after %d bytes", res, err, read.Load())
+	}
+}
+
+type counted struct {
+	io.ReadCloser
+	n *atomic.Int64
+}
+
+func (c counted) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	c.n.Add(int64(n))
+	return n, err
 }

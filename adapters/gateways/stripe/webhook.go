@@ -100,7 +100,7 @@ func (g *Gateway) open(tenant hyperlocal.TenantID, now time.Time, headers map[st
 // of event, and not by the state alone: the same intent is authorized and later captured.
 func (ev *event) aboutIntent(tenant hyperlocal.TenantID, n payment.Notice) (payment.Notice, error) {
 	var in intent
-	if json.Unmarshal(ev.Data.Object, &in) != nil || in.Object != "payment_intent" || !reference(in.ID, "pi_") {
+	if json.Unmarshal(ev.Data.Object, &in) != nil || in.Object != objectIntent || !reference(in.ID, "pi_") {
 		return payment.Notice{}, errNoObject
 	}
 	if in.Metadata[metaKey] == "" {

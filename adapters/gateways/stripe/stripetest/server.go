@@ -91,7 +91,7 @@ type Server struct {
 }
 
 type saved struct {
-	print  string
+	mark   string
 	status int
 	body   []byte
 	done   bool
@@ -297,19 +297,19 @@ func (s *Server) process(r *http.Request, req Request, slot string, fault Fault)
 		defer s.mu.Unlock()
 		return s.route(req)
 	}
-	print := r.URL.Path + "?" + r.PostForm.Encode()
+	mark := r.URL.Path + "?" + r.PostForm.Encode()
 	s.mu.Lock()
 	if was := s.saved[slot]; was != nil {
 		defer s.mu.Unlock()
 		switch {
 		case !was.done:
 			return http.StatusConflict, fail("idempotency_error", "idempotency_key_in_use", "There is currently another in-progress request using this key.")
-		case was.print != print:
+		case was.mark != mark:
 			return http.StatusBadRequest, fail("idempotency_error", "", "Keys for idempotent requests can only be used with the same parameters.")
 		}
 		return was.status, was.body
 	}
-	mine := &saved{print: print}
+	mine := &saved{mark: mark}
 	s.saved[slot] = mine
 	first := len(s.events)
 	if fault == ErrorBefore {
