@@ -40,7 +40,7 @@
 // wraps [payment.ErrNotSent]. Captures, voids and refunds read the payment first and compare
 // tenant, intent, currency and mode, because Stripe takes no currency for them.
 //
-// It speaks HTTP through net/http: the part of the API that it needs is eight form-encoded
+// It speaks HTTP through net/http: the part of the API that it needs is seven form-encoded
 // requests, while Stripe's SDK is large to compile, retries by itself and holds its keys and
 // connections in variables of a package.
 //

@@ -204,7 +204,8 @@ func (g *Gateway) lookupRefund(ctx context.Context, a Account, r payment.LookupR
 // so that the client secret is of no use any more: what a host does when it gives up waiting
 // for a shopper, or before it lets him pay in another way. It tells how the payment stands then,
 // which is succeeded if the shopper was faster. A payment that is held, paid or being processed
-// is left alone. Known is false if there is no such payment.
+// is left alone; one that comes to be held in this very moment is let go. Known is false if
+// there is no such payment.
 //
 // Errors are those of Lookup and of a request; the payment may have been cancelled then, and
 // Abandon may be called again.

@@ -321,3 +321,81 @@ func (c counted) Read(p []byte) (int, error) {
 	c.n.Add(int64(n))
 	return n, err
 }
+
+// Retry-After is heard as seconds and as a date, and within reason.
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	for header, want := range map[string]time.Duration{
+		"": 0, "30": 30 * time.Second, "0": 0, "-5": 0, "soon": 0, "1.5": 0, "99999999999999999999": 0,
+		"2000000000": payment.MaxRetryAfter, "Mon, 04 May 2026 12:01:00 GMT": time.Minute,
+		"Mon, 04 May 2026 11:00:00 GMT": 0, "Fri, 04 May 2035 12:01:00 GMT": payment.MaxRetryAfter,
+	} {
+		s := newShop(t, func(c *stripe.Config) {
+			c.Clock = hyperlocal.ClockFunc(func() time.Time { return now })
+			c.HTTPClient = answering(429, `{"error":{"type":"invalid_request_error","code":"lock_timeout"}}`, "Retry-After", header)
+		})
+		res := s.must(t, "declined", s.charge(t, "pm_card_visa", amount(t, 1000, "GBP")))
+		if res.RetryAfter != want || res.Class != hyperlocal.DeclineRateLimited || res.Code != "lock_timeout" {
+			t.Errorf("%q: %+v, want %v", header, res, want)
+		}
+	}
+}
+
+// answering gives every request the same answer.
+func answering(status int, body, name, value string) *http.Client {
+	return &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: status, Header: http.Header{name: {value}}, Body: io.NopCloser(strings.NewReader(body))}, nil
+	})}
+}
+
+// TestErrorAnswers: which errors are declines, and which say nothing.
+func TestErrorAnswers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status int
+		body   string
+		class  hyperlocal.DeclineClass // "" for an error
+		code   string
+	}{
+		{402, `{"error":{"type":"card_error","code":"card_declined","decline_code":"insufficient_funds"}}`, "soft", "insufficient_funds"},
+		{402, `{"error":{"type":"card_error","code":"card_declined","decline_code":"stolen_card"}}`, "hard", "stolen_card"},
+		{402, `{"error":{"type":"card_error","code":"expired_card"}}`, "hard", "expired_card"},
+		{402, `{"error":{"type":"card_error","code":"card_declined","decline_code":"invented_tomorrow"}}`, "hard", "invented_tomorrow"},
+		{402, `{"error":{"type":"card_error"}}`, "hard", "card_error"},
+		{402, `{"error":{"type":"card_error","decline_code":"<b>"}}`, "hard", "card_error"},
+		{400, `{"error":{"type":"invalid_request_error","code":"parameter_unknown"}}`, "invalid", "parameter_unknown"},
+		{404, `{"error":{"type":"invalid_request_error","code":"resource_missing"}}`, "invalid", "resource_missing"},
+		{401, `{"error":{"type":"invalid_request_error","code":"api_key_expired"}}`, "provider_down", "api_key_expired"},
+		{403, `{"error":{"type":"invalid_request_error"}}`, "provider_down", "invalid_request_error"},
+		{429, `{"error":{"type":"invalid_request_error","code":"rate_limit"}}`, "rate_limited", "rate_limit"},
+		{402, `{"error":{"type":"card_error","payment_intent":{"status":"succeeded"}}}`, "", ""},
+		{402, `{"error":{"type":"card_error","payment_intent":{"status":"processing"}}}`, "", ""},
+		{402, `{"error":{"type":"card_error","payment_intent":{"status":"requires_capture"}}}`, "", ""},
+		{400, `{"error":{"type":"a_type_of_tomorrow"}}`, "", ""},
+		{409, `{"error":{"type":"idempotency_error","code":"idempotency_key_in_use"}}`, "", ""},
+		{409, `{"error":{"type":"invalid_request_error"}}`, "", ""},
+		{424, `{"error":{"type":"invalid_request_error"}}`, "", ""},
+		{500, `{"error":{"type":"api_error"}}`, "", ""},
+		{503, `{"error":{"type":"card_error","code":"card_declined"}}`, "", ""},
+		{400, `bad request`, "", ""},
+		{402, `{"error":null}`, "", ""},
+		{402, `{}`, "", ""},
+		{429, `<html>`, "", ""},
+		{200, `null`, "", ""},
+		{200, `{}`, "", ""},
+		{200, ``, "", ""},
+		{201, `{"object":"payment_intent"}`, "", ""},
+		{204, ``, "", ""},
+		{302, ``, "", ""},
+	} {
+		s := newShop(t, func(cfg *stripe.Config) { cfg.HTTPClient = answering(c.status, c.body, "X", "") })
+		res, err := s.gw.Authorize(t.Context(), s.charge(t, "pm_card_visa", amount(t, 1000, "GBP")))
+		switch {
+		case c.class == "" && (err == nil || errors.Is(err, payment.ErrNotSent) || res != (payment.Result{})):
+			t.Errorf("%d %s: %+v, %v; want an error that says nothing", c.status, c.body, res, err)
+		case c.class != "" && (err != nil || res.Outcome != hyperlocal.OutcomeDeclined || res.Class != c.class || res.Code != c.code):
+			t.Errorf("%d %s: %+v, %v; want %s %s", c.status, c.body, res, err, c.class, c.code)
+		}
+	}
+}

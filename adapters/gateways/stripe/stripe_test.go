@@ -2,6 +2,11 @@ package stripe_test
 
 import (
 	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,9 +16,6 @@ import (
 	"github.com/hyperlocal-sdk/hyperlocal/payment"
 	"github.com/hyperlocal-sdk/hyperlocal/payment/gatewaytest"
 )
-
-// impatience is how long the gateway of a test waits for an answer that does not come.
-const impatience = 300 * time.Millisecond
 
 var methods = map[gatewaytest.Scenario]string{
 	gatewaytest.Succeeds: "pm_card_visa", gatewaytest.DeclinedHard: "pm_card_visa_chargeDeclinedLostCard",
@@ -67,7 +69,7 @@ func TestGateway(t *testing.T) {
 // open builds a gateway on a double.
 func open(t testing.TB, server *stripetest.Server, change ...func(*stripe.Config)) *stripe.Gateway {
 	t.Helper()
-	c := stripe.Config{BaseURL: server.URL, Timeout: impatience, Accounts: func(hyperlocal.TenantID) (stripe.Account, bool) {
+	c := stripe.Config{BaseURL: server.URL, HTTPClient: impatient(server), Accounts: func(hyperlocal.TenantID) (stripe.Account, bool) {
 		return stripe.Account{SecretKey: stripetest.TestKey, WebhookSecrets: []string{stripetest.TestSecret}}, true
 	}}
 	for _, f := range change {
@@ -78,4 +80,42 @@ func open(t testing.TB, server *stripetest.Server, change ...func(*stripe.Config
 		t.Fatal(err)
 	}
 	return gw
+}
+
+// impatient returns a client that leaves as soon as the double begins to hang, as if its time
+// had run out.
+func impatient(server *stripetest.Server) *http.Client {
+	const header = "X-Test-Call"
+	var n atomic.Int64
+	var calls sync.Map
+	server.OnHang(func(r stripetest.Request) {
+		if leave, ok := calls.Load(r.Header.Get(header)); ok {
+			leave.(context.CancelFunc)()
+		}
+	})
+	return &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		ctx, leave := context.WithCancel(r.Context())
+		call := strconv.FormatInt(n.Add(1), 10)
+		calls.Store(call, leave)
+		r = r.Clone(ctx)
+		r.Header.Set(header, call)
+		return http.DefaultTransport.RoundTrip(r)
+	})}
+}
+
+// TestTimeout waits for real.
+func TestTimeout(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, func(c *stripe.Config) { c.HTTPClient, c.Timeout = nil, 200*time.Millisecond })
+	r := s.charge(t, "pm_fault_create_hang_after", amount(t, 1000, "GBP"))
+	if res, err := s.gw.Authorize(t.Context(), r); !errors.Is(err, stripe.ErrNoAnswer) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%+v, %v", res, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	other := newShop(t, func(c *stripe.Config) { c.HTTPClient = nil })
+	r = other.charge(t, "pm_fault_create_hang_after", amount(t, 1000, "GBP"))
+	if res, err := other.gw.Authorize(ctx, r); !errors.Is(err, stripe.ErrNoAnswer) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("by the caller's time: %+v, %v", res, err)
+	}
 }

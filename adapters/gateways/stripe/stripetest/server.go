@@ -80,6 +80,7 @@ type Server struct {
 	mu       sync.Mutex
 	script   func(Request) Fault
 	deliver  func(Event)
+	onHang   func(Request)
 	n        int
 	intents  []*Intent
 	refunds  []*Refund
@@ -134,6 +135,14 @@ func (s *Server) Deliver(to func(Event)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.deliver = to
+}
+
+// OnHang has a function called when a request begins to hang, so that a test can leave at once
+// instead of waiting for its patience to end.
+func (s *Server) OnHang(to func(Request)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onHang = to
 }
 
 // byMethod strikes the first request of the kind that the method names.
@@ -218,7 +227,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 
 	switch fault {
 	case HangBefore:
-		s.hang(r)
+		s.hang(r, req)
 		return
 	case Limited:
 		w.Header().Set("Retry-After", "7")
@@ -242,7 +251,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	status, body := s.process(r, req, slot, fault)
 	switch fault {
 	case HangAfter:
-		s.hang(r)
+		s.hang(r, req)
 	case ResetAfter:
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		w.WriteHeader(status)
@@ -268,7 +277,13 @@ func reply(w http.ResponseWriter, status int, body []byte) {
 	_, _ = w.Write(body)
 }
 
-func (s *Server) hang(r *http.Request) {
+func (s *Server) hang(r *http.Request, req Request) {
+	s.mu.Lock()
+	notify := s.onHang
+	s.mu.Unlock()
+	if notify != nil {
+		notify(req)
+	}
 	select {
 	case <-r.Context().Done():
 	case <-s.closed:
