@@ -32,7 +32,7 @@ var ErrTooMany = hyperlocal.NewError(hyperlocal.CodeExhausted, "stripe/too_many_
 
 // ErrClock: our clock and Stripe's are so far apart that a lookup by time proves nothing.
 var ErrClock = hyperlocal.NewError(hyperlocal.CodePrecondition, "stripe/clock",
-	"this machine's clock and Stripe's differ by more than half an hour; set the clock")
+	"this machine's clock and Stripe's differ by more than five minutes; set the clock")
 
 // answer is an HTTP answer that was read to its end.
 type answer struct {

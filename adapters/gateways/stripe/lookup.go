@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	// clockSlack is how far our clock and Stripe's may differ in a lookup by time.
-	clockSlack = time.Hour
+	// clockOff is how far our clock and Stripe's may differ in a lookup by time: as far as in
+	// a webhook. Another machine, whose clock is off the other way, may have begun the operation.
+	clockOff   = payment.DefaultTolerance
+	clockSlack = 2 * clockOff
 	pageSize   = 100
 )
 
@@ -137,7 +139,7 @@ func (g *Gateway) list(ctx context.Context, a Account, path string, query url.Va
 	case !into.isList():
 		return ErrNoAnswer.WithMessage("Stripe's answer is no list; look the payment up again")
 	}
-	if off := ans.date.Sub(g.clock.Now()).Abs(); !ans.date.IsZero() && off > clockSlack/2 {
+	if off := ans.date.Sub(g.clock.Now()).Abs(); !ans.date.IsZero() && off > clockOff {
 		return ErrClock.With("difference", off)
 	}
 	return nil

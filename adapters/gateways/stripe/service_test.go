@@ -74,11 +74,11 @@ func TestServiceThroughFaults(t *testing.T) {
 	settle := func() {
 		t.Helper()
 		for range 200 {
-			_, next, err := service.RunDue(t.Context(), 0)
+			_, next, err := service.RunDue(t.Context(), 1000)
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, hook, err := service.ProcessWebhooks(t.Context(), 0)
+			_, hook, err := service.ProcessWebhooks(t.Context(), 1000)
 			switch {
 			case err != nil:
 				t.Fatal(err)
