@@ -94,7 +94,8 @@ func (g *Gateway) do(ctx context.Context, a Account, method, path, key string, f
 	case err != nil:
 		return nil, ErrNoAnswer.WithCause(err)
 	case int64(len(text)) > g.maxAnswer:
-		return nil, ErrNoAnswer.WithMessage("Stripe's answer is longer than Config.MaxAnswer; look the request up").With("status", resp.StatusCode)
+		return nil, ErrNoAnswer.WithMessage("Stripe's answer is longer than Config.MaxAnswer; look the request up").
+			With("status", resp.StatusCode)
 	}
 	date, err := http.ParseTime(resp.Header.Get("Date"))
 	if err != nil {

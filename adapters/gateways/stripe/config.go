@@ -114,7 +114,8 @@ func (a Account) Validate() error {
 	var errs []error
 	if !validKey(a.SecretKey) {
 		errs = append(errs, hyperlocal.Invalid("stripe", "secret_key",
-			"an API key is sk_test_, sk_live_, rk_test_ or rk_live_ and 16 to 200 letters, digits and _; see Developers, API keys in Stripe's dashboard"))
+			"an API key is sk_test_, sk_live_, rk_test_ or rk_live_ and 16 to 200 letters, digits and _; "+
+				"see Developers, API keys in Stripe's dashboard"))
 	}
 	if a.Connected != "" && !reference(a.Connected, "acct_") {
 		errs = append(errs, hyperlocal.Invalid("stripe", "connected", "a connected account is acct_ and letters and digits"))

@@ -79,7 +79,9 @@ func TestAnOpenSecretIsNoDecline(t *testing.T) {
 	}
 	// An answer that never arrived gave nothing away: then the failure is final.
 	lost := s.charge(t, "pm_card_visa_chargeDeclined", amount(t, 1999, "GBP"))
-	s.must(t, "declined", lost)
+	if res := s.must(t, "declined", lost); res.Provider != s.server.Find("hl_key", lost.Key).ID {
+		t.Errorf("the decline names %q", res.Provider)
+	}
 	if found := s.lookup(t, hyperlocal.VerbCharge, lost.Request, "", ""); found.Outcome != hyperlocal.OutcomeDeclined || found.Code != "generic_decline" {
 		t.Errorf("declined at once: %+v", found)
 	}

@@ -83,7 +83,11 @@ func (g *Gateway) Authorize(ctx context.Context, r payment.AuthorizeRequest) (pa
 	case trouble != nil && trouble.Intent != nil && trouble.Intent.Status == statusHeld:
 		return payment.Result{}, ErrNoAnswer.WithMessage("Stripe declines and holds the money; look it up").With("operation", r.Operation)
 	case trouble != nil:
-		return trouble.answered(ans)
+		result, err := trouble.answered(ans)
+		if err == nil && trouble.Intent != nil && reference(trouble.Intent.ID, "pi_") {
+			result.Provider = trouble.Intent.ID // for people who look it up
+		}
+		return result, err
 	case !in.belongs(a, r.Request) || in.Metadata[metaVerb] != string(r.Verb()):
 		return payment.Result{}, ErrMismatch.With("operation", r.Operation)
 	}
@@ -98,13 +102,15 @@ func (g *Gateway) reopened(ctx context.Context, a Account, r payment.AuthorizeRe
 		return payment.Result{}, err
 	}
 	if in == nil {
-		return payment.Result{}, ErrNoAnswer.WithMessage("Stripe knows the key and the payment cannot be found; look it up again").With("operation", r.Operation)
+		return payment.Result{}, ErrNoAnswer.WithMessage("Stripe knows the key and the payment cannot be found; look it up again").
+			With("operation", r.Operation)
 	}
 	result, err := in.opened(false)
 	if err != nil {
 		return payment.Result{}, err
 	}
-	if amount, currency, _ := check(r.Request); in.Amount != amount || in.Currency != currency || in.Metadata[metaVerb] != string(r.Verb()) || in.Metadata[metaMethod] != r.Method {
+	amount, currency, _ := check(r.Request)
+	if in.Amount != amount || in.Currency != currency || in.Metadata[metaVerb] != string(r.Verb()) || in.Metadata[metaMethod] != r.Method {
 		return refused(CodeKeyReused), nil
 	}
 	return result, nil
@@ -175,7 +181,9 @@ func (g *Gateway) Refund(ctx context.Context, r payment.RefundRequest) (payment.
 
 // held reads the payment that a request refers to and compares it. in is nil if the request is
 // declined. It changes nothing at Stripe, so whatever goes wrong in it, our request was not sent.
-func (g *Gateway) held(ctx context.Context, r payment.Request, id string) (a Account, amount int64, in *intent, declined payment.Result, err error) {
+func (g *Gateway) held(ctx context.Context, r payment.Request, id string) (
+	a Account, amount int64, in *intent, declined payment.Result, err error,
+) {
 	if a, err = g.ready(ctx, r.Tenant); err != nil {
 		return a, 0, nil, declined, err
 	}

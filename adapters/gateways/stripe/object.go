@@ -167,7 +167,8 @@ func (in *intent) opened(secretOut bool) (payment.Result, error) {
 	case statusCanceled:
 		result.Outcome, result.Class, result.Code = hyperlocal.OutcomeDeclined, hard, statusCanceled
 	default:
-		return payment.Result{}, ErrNoAnswer.WithMessage("Stripe reports a state that is not known here; look the payment up in the dashboard").With("payment", in.ID)
+		return payment.Result{}, ErrNoAnswer.WithMessage("Stripe reports a state that is not known here; look the payment up in the dashboard").
+			With("payment", in.ID)
 	}
 	return in.priced(result, amount)
 }
@@ -218,7 +219,8 @@ func (re *refund) result() (payment.Result, error) {
 		}
 		r.Class = classOf(r.Code, hard)
 	default:
-		return payment.Result{}, ErrNoAnswer.WithMessage("Stripe reports a state of a refund that is not known here; look it up in the dashboard").With("refund", re.ID)
+		return payment.Result{}, ErrNoAnswer.WithMessage("Stripe reports a state of a refund that is not known here; look it up in the dashboard").
+			With("refund", re.ID)
 	}
 	var err error
 	if r.Amount, err = fromStripe(re.Amount, re.Currency); err != nil {

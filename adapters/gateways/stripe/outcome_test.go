@@ -399,3 +399,56 @@ func TestErrorAnswers(t *testing.T) {
 		}
 	}
 }
+
+// FuzzAnswer gives every request whatever comes for an answer: nothing panics, and what is
+// taken for a success names the tenant.
+func FuzzAnswer(f *testing.F) {
+	r := payment.Request{Tenant: "shop", Key: "the-key", Intent: "i", Operation: "o", Attempt: 1, Amount: amount(f, 1000, "GBP")}
+	meta := `"metadata":{"hl_tenant":"shop","hl_intent":"i","hl_key":"the-key","hl_verb":"charge","hl_capture_key":"the-key"}`
+	object := `{"object":"payment_intent","id":"pi_1","amount":1000,"amount_received":1000,"currency":"gbp","status":"succeeded",` + meta + `,"latest_charge":`
+	for _, seed := range []string{
+		object + `"ch_1"}`, object + `{"id":"ch_1","balance_transaction":{"fee":30,"currency":"gbp"}}}`, object + `{"balance_transaction":"txn"}}`,
+		`{"object":"refund","id":"re_1","payment_intent":"pi_1","amount":1000,"currency":"gbp","status":"succeeded",` + meta + `}`,
+		`{"object":"list","data":[` + object + `null},null,{}],"has_more":false}`, `{"object":"list","data":null,"has_more":true}`,
+		`{"error":{"type":"card_error","payment_intent":{}}}`, `{"error":{"type":"idempotency_error"}}`, `null`, `[]`, `{"latest_charge":7}`,
+	} {
+		for _, status := range []int{200, 400, 402} {
+			f.Add(status, seed)
+		}
+	}
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		s := &shop{gw: func() *stripe.Gateway {
+			gw, err := stripe.New(stripe.Config{HTTPClient: answering(status, body, "X", ""), MaxPages: 3,
+				Accounts: func(hyperlocal.TenantID) (stripe.Account, bool) {
+					return stripe.Account{SecretKey: stripetest.TestKey}, true
+				}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return gw
+		}()}
+		succeeded := func(res payment.Result, err error) {
+			if err != nil || res.Outcome != hyperlocal.OutcomeSucceeded {
+				return
+			}
+			named := strings.Contains(body, "shop") || strings.Contains(body, `\u`)
+			if !named || status != http.StatusOK || res.Provider == "" || !res.Amount.IsValid() || res.Fee.IsValid() && res.Fee.Sign() < 0 {
+				t.Errorf("%d %q: %+v", status, body, res)
+			}
+		}
+		for _, request := range []any{
+			payment.AuthorizeRequest{Request: r, CaptureNow: true, Method: "pm_card_visa"}, payment.CaptureRequest{Request: r, Payment: "pi_1"},
+			payment.VoidRequest{Request: r, Payment: "pi_1"}, payment.RefundRequest{Request: r, Payment: "pi_1"},
+		} {
+			succeeded(s.send(t, request))
+		}
+		for _, verb := range []hyperlocal.PaymentVerb{hyperlocal.VerbCharge, hyperlocal.VerbCapture, hyperlocal.VerbRefund} {
+			for _, provider := range []string{"", "pi_1"} {
+				found, err := s.gw.Lookup(t.Context(), payment.LookupRequest{Request: r, Verb: verb, Payment: "pi_1", Provider: provider})
+				if found.Known {
+					succeeded(found.Result, err)
+				}
+			}
+		}
+	})
+}

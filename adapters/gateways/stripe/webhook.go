@@ -54,12 +54,16 @@ func (g *Gateway) ParseWebhook(tenant hyperlocal.TenantID, now time.Time, header
 }
 
 var (
-	errOtherTenant = payment.ErrWebhookSignature.WithMessage("the webhook is about another tenant's payment; give every tenant an account of its own")
-	errNoObject    = payment.ErrWebhookMalformed.WithMessage("the event carries no object that can be read; the endpoint must send snapshot events")
+	errOtherTenant = payment.ErrWebhookSignature.WithMessage(
+		"the webhook is about another tenant's payment; give every tenant an account of its own")
+	errNoObject = payment.ErrWebhookMalformed.WithMessage(
+		"the event carries no object that can be read; the endpoint must send snapshot events")
 )
 
 // open verifies a webhook and reads its envelope. ours is false for an event of the other mode.
-func (g *Gateway) open(tenant hyperlocal.TenantID, now time.Time, headers map[string][]string, body []byte) (ev *event, ours bool, err error) {
+func (g *Gateway) open(tenant hyperlocal.TenantID, now time.Time, headers map[string][]string, body []byte) (
+	ev *event, ours bool, err error,
+) {
 	if len(body) > payment.MaxWebhookBody {
 		return nil, false, payment.ErrWebhookTooLarge
 	}
