@@ -113,7 +113,7 @@ type FreshClaimer interface {
 // the transaction depends on the answer; elsewhere ask the store itself.
 func ClaimKeys(ctx context.Context, store Idempotency, keys []IdempotencyKey) ([]Claim, error) {
 	f, ok := store.(FreshClaimer)
-	if !ok || len(keys) == 0 || !Presume(ctx) {
+	if !ok || len(keys) == 0 || !Presume(ctx, ScopeOf(store)) {
 		return store.Claim(ctx, keys)
 	}
 	if err := f.ClaimFresh(ctx, keys); err != nil {

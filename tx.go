@@ -67,7 +67,7 @@ func SameScope(parts ...any) error {
 type txKey struct{}
 
 // TxState is what a store keeps in the context while its transaction is open. It may also have
-// a method Presume() bool: see [Presume].
+// a method Presume(Scope) bool: see [Presume].
 type TxState interface {
 	// AfterCommit registers fn to run once after the commit. It reports false when the
 	// transaction belongs to the host, whose commit the store does not see.
@@ -81,9 +81,12 @@ type TxState interface {
 // the transaction is run again from the start, and Presume reports false. It does so in every
 // run but the first, in a transaction of the host, outside a transaction, and where the store
 // does not support it.
-func Presume(ctx context.Context) bool {
-	s, ok := TxFrom(ctx).(interface{ Presume() bool })
-	return ok && s.Presume()
+//
+// The scope is that of the store that is to make sure of it. Where a transaction of another
+// store is open inside, Presume reports false: that one would not run again what fails here.
+func Presume(ctx context.Context, scope Scope) bool {
+	s, ok := TxFrom(ctx).(interface{ Presume(scope Scope) bool })
+	return ok && scope != nil && s.Presume(scope)
 }
 
 // ContextWithTx is for stores: it marks ctx as being inside a transaction.

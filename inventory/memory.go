@@ -49,6 +49,10 @@ func (m *memory) learn(d *draft) {
 		}
 		known, ok := m.seen[key]
 		if sh.presumed {
+			if !ok && sh.touched { // it was read without a lock
+				known, ok = seen{level: sh.Level, at: d.now}, true
+				m.tidy()
+			}
 			if l := &known.level; ok && sh.touched {
 				l.OnHand = l.quantity(l.OnHand.Value() + sh.onHand - sh.OnHand.Value())
 				l.Reserved = l.quantity(l.Reserved.Value() + sh.reserved - sh.Reserved.Value())
@@ -61,17 +65,16 @@ func (m *memory) learn(d *draft) {
 		if ok && l.Version < known.level.Version {
 			continue
 		}
-		if !ok && len(m.seen) >= maxSeen {
+		if !ok {
 			m.tidy()
 		}
 		m.seen[key] = seen{level: l, at: d.now}
 	}
 }
 
-// plenty returns the levels of which there is twice what all asks together want, if they are
-// as they were seen last: in whatever order the asks come, none is refused and no level
-// becomes low.
-func (m *memory) plenty(asks []ask) []Level {
+// demanded is what all asks together want of each level. What is wanted in several units has
+// none, and matches no level.
+func demanded(asks []ask) map[Key]hyperlocal.Quantity {
 	n := 0
 	for i := range asks {
 		n += len(asks[i].wants)
@@ -88,20 +91,36 @@ func (m *memory) plenty(asks []ask) []Level {
 				wanted[w.key] = w.quantity
 			} else if sum, err := sum.Add(w.quantity); err == nil {
 				wanted[w.key] = sum
-			} else { // in several units; a quantity without one matches no level
+			} else {
 				wanted[w.key] = hyperlocal.Quantity{}
 			}
 		}
 	}
-	plenty := make([]Level, 0, len(wanted))
+	return wanted
+}
+
+// plenty returns the levels of which there is twice what is wanted, if they are as they were
+// seen last: in whatever order the asks come, none is refused and no level becomes low. Those
+// that were not seen are unknown; of one that was there is not plenty if it is scarce.
+func (m *memory) plenty(wanted map[Key]hyperlocal.Quantity) (plenty []Level, unknown map[Key]hyperlocal.Quantity, scarce bool) {
+	plenty = make([]Level, 0, len(wanted))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for key, w := range wanted {
-		if known, ok := m.seen[key]; ok && known.level.plentyOf(w) {
+		known, ok := m.seen[key]
+		switch {
+		case !ok:
+			if unknown == nil {
+				unknown = make(map[Key]hyperlocal.Quantity)
+			}
+			unknown[key] = w
+		case !known.level.plentyOf(w):
+			return nil, nil, true
+		default:
 			plenty = append(plenty, known.level)
 		}
 	}
-	return plenty
+	return plenty, unknown, false
 }
 
 func (l *Level) plentyOf(q hyperlocal.Quantity) bool {
@@ -114,8 +133,11 @@ func (l *Level) plentyOf(q hyperlocal.Quantity) bool {
 	return !l.LowAt.IsValid() || l.available()-2*q.Value() > l.LowAt.Value()
 }
 
-// tidy makes room by forgetting an eighth, whichever comes first.
+// tidy makes room for one more, by forgetting an eighth, whichever comes first.
 func (m *memory) tidy() {
+	if len(m.seen) < maxSeen {
+		return
+	}
 	drop := maxSeen / 8
 	for k := range m.seen {
 		if drop--; drop < 0 {

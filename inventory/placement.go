@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -28,8 +29,8 @@ func (s *Service) SpendKinds() []string { return []string{SpendHold} }
 
 // Decide implements [hyperlocal.Participant]: it locks the levels that the batch wants, in
 // sorted order, in one statement (and one more for holds to be taken over), and reads them.
-// Levels of which there was plenty when this process saw them last are not even read; the
-// write makes sure that there still is (see [hyperlocal.Presume]).
+// Where there was plenty of everything when this process saw it last, nothing is locked nor even
+// read; the write makes sure that there still is (see [hyperlocal.Presume]).
 // The demand of a placement is added up per item and location, so the same item in two lines
 // or two placements of one batch cannot be sold twice.
 //
@@ -171,7 +172,13 @@ func (s *Service) decide(ctx context.Context, asks []ask) (*decision, error) {
 		}
 		carts = append(carts, asks[i].carts...)
 	}
-	keys, plenty := s.presume(ctx, asks, keys)
+	plenty, err := s.presume(ctx, asks)
+	if err != nil {
+		return nil, err
+	}
+	if plenty != nil {
+		keys = nil
+	}
 	d, err := s.lock(ctx, keys, carts)
 	if err != nil {
 		return nil, err
@@ -187,24 +194,36 @@ func (s *Service) decide(ctx context.Context, asks []ask) (*decision, error) {
 	return &decision{draft: d, asks: asks}, nil
 }
 
-// presume returns the levels that need not be locked, and the keys of the others. What is not
-// locked now is locked by the write, after whatever other participants lock: it is left to
-// placements that have no others.
-func (s *Service) presume(ctx context.Context, asks []ask, keys []Key) (others []Key, plenty []Level) {
+// presume returns the levels if none of them need be locked: there is plenty of each, as far as
+// is known or can be read without a lock. It is all or none, and not where somebody spends
+// something, because what is not locked now is locked by the write, after whatever else is:
+// the order of locks is kept.
+func (s *Service) presume(ctx context.Context, asks []ask) ([]Level, error) {
 	for i := range asks {
 		if asks[i].asHold || asks[i].spends {
-			return keys, nil
+			return nil, nil
 		}
 	}
-	plenty = s.memory.plenty(asks)
-	if len(plenty) == 0 || !hyperlocal.Presume(ctx) {
-		return keys, nil
+	plenty, unknown, scarce := s.memory.plenty(demanded(asks))
+	if scarce || len(plenty)+len(unknown) == 0 || !hyperlocal.Presume(ctx, hyperlocal.ScopeOf(s.tx)) {
+		return nil, nil
 	}
-	known := make(map[Key]bool, len(plenty))
-	for i := range plenty {
-		known[plenty[i].Key()] = true
+	if len(unknown) == 0 {
+		return plenty, nil
 	}
-	return slices.DeleteFunc(keys, func(k Key) bool { return known[k] }), plenty
+	read, err := s.store.Levels(ctx, slices.Collect(maps.Keys(unknown)))
+	if err != nil {
+		return nil, err
+	}
+	for i := range read {
+		if !read[i].plentyOf(unknown[read[i].Key()]) {
+			return nil, nil
+		}
+	}
+	if len(read) < len(unknown) {
+		return nil, nil
+	}
+	return append(plenty, read...), nil
 }
 
 // decision implements [hyperlocal.Decision]. It belongs to one goroutine.

@@ -1,7 +1,6 @@
 package order
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -221,7 +220,6 @@ func (in *intake) commitPayments(ctx context.Context, calls []*paying) ([]paying
 type found struct {
 	order Order
 	ok    bool
-	err   error
 }
 
 // get returns an order, whole. With an intake those that are asked for at the same time are
@@ -233,7 +231,7 @@ func (s *Service) get(ctx context.Context, k Key) (Order, bool, error) {
 		case errors.Is(err, hyperlocal.ErrLeftBehind): // nothing is unknown about a read
 			return Order{}, false, hyperlocal.ErrGaveUp.WithCause(err)
 		case !errors.Is(err, hyperlocal.ErrGatherClosed): // reads go on
-			return f.order, f.ok, cmp.Or(err, f.err)
+			return f.order, f.ok, err
 		}
 	}
 	orders, err := s.config.Store.Get(ctx, k.Tenant, k.ID)
@@ -243,32 +241,31 @@ func (s *Service) get(ctx context.Context, k Key) (Order, bool, error) {
 	return orders[0], true, nil
 }
 
-// readOrders reads an order that is asked for twice twice, since each caller may change his own.
+// readOrders reads every order once, and gives each reader one of his own.
 func (in *intake) readOrders(ctx context.Context, calls []Key) ([]found, error) {
-	return rounds(calls,
-		func(k Key) [2]name { return [2]name{{tenant: k.Tenant, id: string(k.ID)}} },
-		func(calls []Key) ([]found, error) {
-			at := make(map[Key]int, len(calls))
-			ids := make(map[hyperlocal.TenantID][]ID, 1)
-			for i, k := range calls {
-				at[k] = i
-				ids[k.Tenant] = append(ids[k.Tenant], k.ID)
-			}
-			out := make([]found, len(calls))
-			for tenant, ids := range ids {
-				orders, err := in.s.config.Store.Get(ctx, tenant, ids...)
-				if err != nil {
-					return nil, err
+	ids := make(map[hyperlocal.TenantID][]ID, 1)
+	readers := make(map[Key][]int, len(calls))
+	for i, k := range calls {
+		if readers[k] == nil {
+			ids[k.Tenant] = append(ids[k.Tenant], k.ID)
+		}
+		readers[k] = append(readers[k], i)
+	}
+	out := make([]found, len(calls))
+	for tenant, ids := range ids {
+		orders, err := in.s.config.Store.Get(ctx, tenant, ids...)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range orders {
+			for n, i := range readers[Key{tenant, o.ID}] {
+				if out[i] = (found{order: o, ok: true}); n > 0 {
+					out[i].order = o.Clone()
 				}
-				for _, o := range orders {
-					if i, asked := at[Key{tenant, o.ID}]; asked {
-						out[i] = found{order: o, ok: true}
-					}
-				}
 			}
-			return out, nil
-		},
-		func(err error) found { return found{err: err} })
+		}
+	}
+	return out, nil
 }
 
 // copies of the calls to work on: the calls themselves stay as they are, for another try.

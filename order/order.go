@@ -2,6 +2,7 @@ package order
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/hyperlocal-sdk/hyperlocal"
@@ -301,4 +302,26 @@ type Credit struct {
 	EffectiveAt time.Time           `json:"effective_at"`
 	CreatedAt   time.Time           `json:"created_at"`
 	Fingerprint string              `json:"-"`
+}
+
+// Clone returns a copy that shares nothing with o.
+func (o *Order) Clone() Order {
+	c := *o
+	c.Custom = slices.Clone(o.Custom)
+	c.Spent = slices.Clone(o.Spent)
+	c.Lines = slices.Clone(o.Lines)
+	for i := range c.Lines {
+		c.Lines[i].Options = slices.Clone(c.Lines[i].Options)
+		c.Lines[i].Custom = slices.Clone(c.Lines[i].Custom)
+	}
+	c.Adjustments = slices.Clone(o.Adjustments)
+	for i := range c.Adjustments {
+		c.Adjustments[i].Funding = slices.Clone(c.Adjustments[i].Funding)
+	}
+	if o.Contact != nil {
+		contact := *o.Contact
+		contact.Address.Lines = slices.Clone(contact.Address.Lines)
+		c.Contact = &contact
+	}
+	return c
 }

@@ -96,7 +96,7 @@ func TestPresume(t *testing.T) {
 				}
 				for n := range doubtful + 1 {
 					if err := s.WithinTx(t.Context(), func(ctx context.Context) error {
-						if got := hyperlocal.Presume(ctx); got != (n == doubtful) {
+						if got := hyperlocal.Presume(ctx, s.TxScope()); got != (n == doubtful) {
 							t.Errorf("transaction %d after a failure presumes: %v", n+1, got)
 						}
 						return nil
@@ -107,7 +107,7 @@ func TestPresume(t *testing.T) {
 			})
 		}
 		s := openStore(t, d)
-		if hyperlocal.Presume(t.Context()) {
+		if hyperlocal.Presume(t.Context(), s.TxScope()) {
 			t.Error("presumed outside a transaction")
 		}
 		host, err := s.pool.BeginTx(t.Context(), nil)
@@ -116,7 +116,7 @@ func TestPresume(t *testing.T) {
 		}
 		defer func() { _ = host.Rollback() }()
 		if err := s.WithinTx(s.WithSQLTx(t.Context(), host), func(ctx context.Context) error {
-			if hyperlocal.Presume(ctx) {
+			if hyperlocal.Presume(ctx, s.TxScope()) {
 				t.Error("presumed in a host's transaction, which cannot be run again")
 			}
 			return nil

@@ -55,6 +55,7 @@ type txn struct {
 	presumed   bool
 	claimed    int  // place of the last write that shows whether it was right
 	unverified bool // such a write has been taken back
+	hurried    bool // the server has been told not to wait for others for long
 }
 
 // txKey finds the transaction of one store in a context, also below another store's.
@@ -150,7 +151,10 @@ func (d *doubts) raise() { d.left.Store(doubtful) }
 func (d *doubts) confident() bool { return d.left.Load() <= 0 || d.left.Add(-1) < 0 }
 
 // Presume lets [hyperlocal.Presume] know.
-func (t *txn) Presume() bool {
+func (t *txn) Presume(scope hyperlocal.Scope) bool {
+	if scope != t.s.TxScope() {
+		return false
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.presumed = t.presumed || t.mayPresume
@@ -234,6 +238,8 @@ func (t *txn) verdict(ctx context.Context, err error) (again, error) {
 	defer t.mu.Unlock()
 	if t.presumed {
 		switch right, sure := t.verify(ctx, err); {
+		case !sure && t.doom != nil:
+			return never, t.doom
 		case !sure:
 			return never, cancelled(ctx.Err())
 		case !right:
@@ -251,21 +257,23 @@ func (t *txn) verdict(ctx context.Context, err error) (again, error) {
 
 // verify finds out whether the transaction failed without regard to what it presumed: if the
 // closure refused, its reasons may rest on that, so what it had queued is sent, to be rolled
-// back. It is called with mu held.
+// back. If even that cannot be found out, it is not sure. It is called with mu held.
 func (t *txn) verify(ctx context.Context, err error) (right, sure bool) {
-	if t.doom == nil && !t.unverified && !errors.Is(err, hyperlocal.ErrTxRetry) {
-		if ctx.Err() != nil {
-			return true, errors.Is(err, ctx.Err()) || hyperlocal.IsCode(err, hyperlocal.CodeDeadline)
-		}
-		if t.flushLocked(ctx) == nil {
-			return true, true
-		}
+	elsewhere := func(err error) bool { // it has nothing to do with what is stored
+		return hyperlocal.IsCode(err, hyperlocal.CodeUnknownOutcome) || hyperlocal.IsCode(err, hyperlocal.CodeUnavailable) ||
+			hyperlocal.IsCode(err, hyperlocal.CodeDeadline)
 	}
-	if t.doom != nil {
-		err = t.doom
+	switch {
+	case t.doom != nil: // a statement failed, the last ones included
+		return elsewhere(t.doom), true
+	case t.unverified, errors.Is(err, hyperlocal.ErrTxRetry):
+		return false, true
+	case ctx.Err() != nil:
+		return true, errors.Is(err, ctx.Err()) || hyperlocal.IsCode(err, hyperlocal.CodeDeadline)
+	case t.flushLocked(ctx) == nil:
+		return true, true
 	}
-	return hyperlocal.IsCode(err, hyperlocal.CodeUnknownOutcome) || hyperlocal.IsCode(err, hyperlocal.CodeUnavailable) ||
-		hyperlocal.IsCode(err, hyperlocal.CodeDeadline), true
+	return false, !elsewhere(t.doom)
 }
 
 func (s *Store) inside(ctx context.Context, t *txn) context.Context {

@@ -142,6 +142,7 @@ func wantedLast(queue []queued) []queued {
 
 const (
 	beginName  = "hc_begin"
+	hurryName  = "hc_hurry"
 	commitName = "hc_commit"
 )
 
@@ -175,9 +176,10 @@ func (t *txn) pipeline(ctx context.Context, own *ownSession, queue []queued, rea
 	}
 	own.s.sentTogether(own.pending, queue, read, last)
 	for tries := own.s.pool.Stats().Idle + 1; ; tries-- {
-		p := pipeline{own: own, queue: queue, read: read, begin: own.pending, last: last}
+		p := pipeline{own: own, queue: queue, read: read, begin: own.pending, hurry: t.presumed && !t.hurried, last: last}
 		err := p.send(ctx)
 		if err == nil {
+			t.hurried = t.hurried || p.hurry
 			return nil
 		}
 		if p.begin && !p.begun && tries > 0 && ctx.Err() == nil && errors.Is(own.s.classify(err), errUnavailable) {
@@ -207,6 +209,7 @@ type pipeline struct {
 	queue       []queued
 	read        *answer
 	begin, last bool
+	hurry       bool // whoever presumes waits for nobody for long: he asks, and then waits
 
 	sent   bool // something may have reached the server
 	begun  bool // BEGIN was answered
@@ -227,6 +230,11 @@ func (p *pipeline) send(ctx context.Context) error {
 	defer encodings.Put(e)
 	if p.begin {
 		if err := p.control(ctx, &batch, beginName, "BEGIN"); err != nil {
+			return err
+		}
+	}
+	if p.hurry {
+		if err := p.control(ctx, &batch, hurryName, "SET LOCAL lock_timeout = 500"); err != nil {
 			return err
 		}
 	}
@@ -302,6 +310,14 @@ func (p *pipeline) receive(answers *pgconn.MultiResultReader) error {
 			return err
 		}
 		p.begun, p.own.pending = true, false
+	}
+	if p.hurry {
+		if !answers.NextResult() {
+			return answers.Close()
+		}
+		if _, err := answers.ResultReader().Close(); err != nil {
+			return err
+		}
 	}
 	for range p.queue {
 		if !answers.NextResult() {

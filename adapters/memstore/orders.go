@@ -133,7 +133,7 @@ func (s *Orders) insert(t *tx, o *order.Order) error {
 		}
 		s.t.externals.put(t, external, o.ID)
 	}
-	s.t.orders.put(t, k, cloneOrder(o))
+	s.t.orders.put(t, k, o.Clone())
 	s.schedule(t, k, o.NextActionAt)
 	place := orderPlace{o.PlacedAt, o.ID}
 	s.shelve(t, orderShelf{o.Tenant, hyperlocal.Ref{}}, place)
@@ -189,7 +189,7 @@ func (s *Orders) Lock(ctx context.Context, refs []order.Key) ([]order.Order, err
 func (s *Orders) Save(ctx context.Context, orders []order.Order) error {
 	return s.write(ctx, func(t *tx) error {
 		for i := range orders {
-			o := cloneOrder(&orders[i])
+			o := orders[i].Clone()
 			k := order.Key{Tenant: o.Tenant, ID: o.ID}
 			old, ok := s.t.orders.get(k)
 			if !ok || old.Version != o.Version-1 {
@@ -288,7 +288,7 @@ func (s *Orders) Get(ctx context.Context, tenant hyperlocal.TenantID, ids ...ord
 	err = s.db.read(ctx, func() error {
 		for _, id := range ids {
 			if o, ok := s.t.orders.get(order.Key{Tenant: tenant, ID: id}); ok {
-				found = append(found, cloneOrder(&o))
+				found = append(found, o.Clone())
 			}
 		}
 		return nil
@@ -307,7 +307,7 @@ func (s *Orders) ByExternal(ctx context.Context, tenant hyperlocal.TenantID, ref
 			}
 			seen[id] = true
 			o, _ := s.t.orders.get(order.Key{Tenant: tenant, ID: id})
-			found = append(found, cloneOrder(&o))
+			found = append(found, o.Clone())
 		}
 		return nil
 	})
@@ -458,30 +458,9 @@ func (s *Orders) Erase(ctx context.Context, tenant hyperlocal.TenantID, customer
 	return n, err
 }
 
-func cloneOrder(o *order.Order) order.Order {
-	c := *o
-	c.Custom = slices.Clone(o.Custom)
-	c.Spent = slices.Clone(o.Spent)
-	c.Lines = slices.Clone(o.Lines)
-	for i := range c.Lines {
-		c.Lines[i].Options = slices.Clone(c.Lines[i].Options)
-		c.Lines[i].Custom = slices.Clone(c.Lines[i].Custom)
-	}
-	c.Adjustments = slices.Clone(o.Adjustments)
-	for i := range c.Adjustments {
-		c.Adjustments[i].Funding = slices.Clone(c.Adjustments[i].Funding)
-	}
-	if o.Contact != nil {
-		contact := *o.Contact
-		contact.Address.Lines = slices.Clone(contact.Address.Lines)
-		c.Contact = &contact
-	}
-	return c
-}
-
 // withoutContact leaves out what is personal.
 func withoutContact(o *order.Order) order.Order {
 	c := *o
 	c.Contact, c.Note = nil, ""
-	return cloneOrder(&c)
+	return c.Clone()
 }

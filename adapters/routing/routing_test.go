@@ -207,7 +207,9 @@ func TestACircuitOpensAndCloses(t *testing.T) {
 					Rules:   []routing.Rule{{Name: "r", Routes: []routing.Route{{Gateway: "a"}, {Gateway: "b"}}}},
 					Decided: func(_ payment.RouteRequest, d payment.RouteDecision) { told = append(told, d) },
 				})
-				charge := func() (payment.Result, error) { return r.Gateways()[0].Authorize(t.Context(), payment.AuthorizeRequest{}) }
+				charge := func() (payment.Result, error) {
+					return r.Gateways()[0].Authorize(t.Context(), payment.AuthorizeRequest{})
+				}
 				goes := func(want string) payment.RouteDecision {
 					t.Helper()
 					d := r.Route(ask(t, "1", 500, "EUR"))
