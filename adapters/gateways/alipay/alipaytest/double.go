@@ -44,6 +44,7 @@ type Fault struct {
 	Hang        bool // it is processed, and nobody answers
 	Status      int  // it is processed, and this status is answered without a signature
 	RetryAfter  string
+	Location    string // with Status: where to go instead
 	Code        string // it is not processed, and this is answered
 	SubCode     string
 	Unreachable bool // for Double.Client: nobody listens
@@ -420,6 +421,9 @@ func (d *Double) serve(w http.ResponseWriter, r *http.Request) {
 	case struck && fault.Status != 0:
 		if fault.RetryAfter != "" {
 			w.Header().Set("Retry-After", fault.RetryAfter)
+		}
+		if fault.Location != "" {
+			w.Header().Set("Location", fault.Location)
 		}
 		http.Error(w, "{}", fault.Status)
 		return
