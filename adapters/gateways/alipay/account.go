@@ -183,7 +183,7 @@ func serialOf(c *x509.Certificate) string {
 // file holds some with SM2 keys, which it does not.
 func certificates(text []byte) ([]*x509.Certificate, error) {
 	var list []*x509.Certificate
-	for n := 0; n < 32; n++ {
+	for range 32 {
 		var block *pem.Block
 		if block, text = pem.Decode(text); block == nil {
 			return list, nil
@@ -223,10 +223,11 @@ func privateKey(text []byte) (*rsa.PrivateKey, error) {
 		if err != nil {
 			return nil, errors.New("the app's private key is neither PKCS #1 nor PKCS #8")
 		}
-		ok := false
-		if key, ok = parsed.(*rsa.PrivateKey); !ok {
+		ours, ok := parsed.(*rsa.PrivateKey)
+		if !ok {
 			return nil, errors.New("the app's private key is not an RSA key; RSA2 needs one")
 		}
+		key = ours
 	}
 	if bits := key.N.BitLen(); bits < minKeyBits || bits > maxKeyBits {
 		return nil, errors.New("the app's private key has 2048 to 8192 bits")
@@ -250,7 +251,7 @@ func publicKey(text []byte) (*rsa.PublicKey, error) {
 		return nil, errors.New("this is not an RSA public key")
 	}
 	if bits := key.N.BitLen(); bits < minKeyBits || bits > maxKeyBits {
-		return nil, errors.New("Alipay's public key has 2048 to 8192 bits")
+		return nil, errors.New("the public key of Alipay has 2048 to 8192 bits")
 	}
 	return key, nil
 }

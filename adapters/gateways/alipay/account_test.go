@@ -140,7 +140,7 @@ func TestAccountKeepsItsKey(t *testing.T) {
 	}
 	raw := string(c.PrivateKey)
 	for _, secret := range []string{raw[100:140], base64.StdEncoding.EncodeToString([]byte(raw))[100:140], keys().App.D.String()[:40],
-		fmt.Sprint(c.PrivateKey)[20:60], keys().App.Primes[0].String()[:40]} {
+		fmt.Sprint(c.PrivateKey)[20:60], fmt.Sprintf("%#v", c.PrivateKey)[50:90], keys().App.Primes[0].String()[:40]} {
 		if strings.Contains(printed, secret) {
 			t.Errorf("the key is printed: %.200s", printed)
 		}

@@ -90,7 +90,7 @@ func (g *Gateway) download(ctx context.Context, address string) ([]byte, error) 
 	if err != nil {
 		return nil, failed(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	switch {
 	case resp.StatusCode != http.StatusOK:
 		return nil, ErrNoAnswer.With("status", resp.StatusCode).WithRetryAfter(g.retryAfter(resp.Header))

@@ -100,7 +100,7 @@ func (g *Gateway) call(ctx context.Context, a *account, method string, content, 
 	if err != nil {
 		return nil, failed(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode == http.StatusTooManyRequests {
 		return &reply{Code: codeBusy, retryAfter: g.retryAfter(resp.Header)}, nil
 	}

@@ -85,7 +85,7 @@ func (g *Gateway) Authorize(ctx context.Context, r payment.AuthorizeRequest) (pa
 func (g *Gateway) link(ctx context.Context, a *account, p product, r payment.AuthorizeRequest, amount string, deadline time.Time) (payment.Result, error) {
 	number := TradeNumber(r.Tenant, r.Key)
 	content := map[string]string{
-		"out_trade_no": number, "total_amount": amount, "subject": g.subject, "product_code": p.code,
+		fieldNumber: number, "total_amount": amount, "subject": g.subject, "product_code": p.code,
 		"time_expire": deadline.In(zone()).Format(timeLayout),
 	}
 	more := map[string]string{"notify_url": a.notifyURL}
@@ -140,12 +140,18 @@ func (g *Gateway) paidMeanwhile(ctx context.Context, a *account, number string, 
 
 // Capture declines: nothing is ever held.
 func (g *Gateway) Capture(ctx context.Context, _ payment.CaptureRequest) (payment.Result, error) {
-	return declined(hyperlocal.DeclineInvalid, "verb_not_supported"), outside(ctx)
+	if err := outside(ctx); err != nil {
+		return payment.Result{}, err
+	}
+	return declined(hyperlocal.DeclineInvalid, "verb_not_supported"), nil
 }
 
 // Void declines: nothing is ever held. See [Gateway.CloseUnpaid].
 func (g *Gateway) Void(ctx context.Context, _ payment.VoidRequest) (payment.Result, error) {
-	return declined(hyperlocal.DeclineInvalid, "verb_not_supported"), outside(ctx)
+	if err := outside(ctx); err != nil {
+		return payment.Result{}, err
+	}
+	return declined(hyperlocal.DeclineInvalid, "verb_not_supported"), nil
 }
 
 // Lookup implements [payment.Gateway].
@@ -210,7 +216,7 @@ func (g *Gateway) deadline(r *payment.Request) time.Time {
 
 // query asks for a trade and checks that the answer is about it.
 func (g *Gateway) query(ctx context.Context, a *account, number string) (*reply, error) {
-	trade, err := g.call(ctx, a, "alipay.trade.query", map[string]string{"out_trade_no": number}, nil)
+	trade, err := g.call(ctx, a, "alipay.trade.query", map[string]string{fieldNumber: number}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -282,7 +288,7 @@ func (g *Gateway) CloseUnpaid(ctx context.Context, r payment.LookupRequest) (pay
 		return none, hyperlocal.Invalid("alipay", "verb", "only a charge can be closed")
 	}
 	number := TradeNumber(r.Tenant, r.Key)
-	answer, err := g.call(ctx, a, "alipay.trade.close", map[string]string{"out_trade_no": number}, nil)
+	answer, err := g.call(ctx, a, "alipay.trade.close", map[string]string{fieldNumber: number}, nil)
 	switch {
 	case err != nil:
 		return none, err

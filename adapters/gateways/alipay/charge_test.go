@@ -380,7 +380,7 @@ func TestTrouble(t *testing.T) {
 		"query, system error":  {query, alipaytest.Fault{Code: "40004", SubCode: "ACQ.SYSTEM_ERROR"}, alipay.ErrUncertain, 0},
 		"no JSON":              {create, alipaytest.Fault{Forge: func([]byte) []byte { return []byte("<html>") }}, alipay.ErrBadAnswer, 0},
 		"an empty answer":      {create, alipaytest.Fault{Forge: func([]byte) []byte { return nil }}, alipay.ErrBadAnswer, 0},
-		"too large": {create, alipaytest.Fault{Forge: func(b []byte) []byte { return append(b, make([]byte, 1<<20)...) }},
+		"too large": {create, alipaytest.Fault{Forge: func(b []byte) []byte { return append(b, strings.Repeat(" ", 1<<20)...) }},
 			alipay.ErrBadAnswer, 0},
 		"more behind it": {create, alipaytest.Fault{Forge: func(b []byte) []byte { return append(b, "{}"...) }}, alipay.ErrBadAnswer, 0},
 		"no signature":   {create, alipaytest.Fault{Forge: replace(`"sign":`, `"sing":`)}, alipay.ErrBadAnswer, 0},

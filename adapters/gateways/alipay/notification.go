@@ -17,7 +17,7 @@ func notifyFields(more []string) map[string]bool {
 	fields := make(map[string]bool)
 	for _, list := range [][]string{more, {
 		"notify_time", "notify_type", "notify_id", "app_id", "auth_app_id", "charset", "version", "sign_type", "sign",
-		"alipay_cert_sn", "trade_no", "out_trade_no", "out_biz_no", "buyer_id", "buyer_open_id", "buyer_logon_id", "seller_id",
+		"alipay_cert_sn", "trade_no", fieldNumber, "out_biz_no", "buyer_id", "buyer_open_id", "buyer_logon_id", "seller_id",
 		"seller_email", "trade_status", "total_amount", "receipt_amount", "invoice_amount", "buyer_pay_amount", "point_amount",
 		"mdiscount_amount", "discount_amount", "refund_fee", "send_back_fee", "subject", "body", "gmt_create", "gmt_payment",
 		"gmt_refund", "gmt_close", "fund_bill_list", "voucher_detail_list", "passback_params", "trans_currency", "pay_currency",
@@ -84,7 +84,7 @@ func (g *Gateway) ParseWebhook(tenant hyperlocal.TenantID, now time.Time, header
 	if err := a.check(fields); err != nil {
 		return none, err
 	}
-	if ofAnotherTenant(tenant, fields["out_trade_no"]) {
+	if ofAnotherTenant(tenant, fields[fieldNumber]) {
 		return none, payment.ErrWebhookSignature.WithMessage("the notification is about another tenant's trade")
 	}
 	sent, err := time.ParseInLocation(timeLayout, fields["notify_time"], zone())
@@ -196,7 +196,7 @@ func notice(tenant hyperlocal.TenantID, fields map[string]string) (payment.Notic
 	}) >= 0 {
 		return payment.Notice{}, payment.ErrWebhookMalformed.WithMessage("the notification has no usable notify_id")
 	}
-	number := fields["out_trade_no"]
+	number := fields[fieldNumber]
 	key, ours := ParseTradeNumber(tenant, number)
 	about := fields["gmt_refund"] + fields["out_biz_no"]
 	if fields["notify_type"] != "trade_status_sync" || !ours || about != "" {

@@ -15,6 +15,9 @@ import (
 // consist of letters, digits and underscores.
 const maxNumber = 64
 
+// fieldNumber is what Alipay calls the number of a trade.
+const fieldNumber = "out_trade_no"
+
 // TradeNumber returns the number that Alipay knows a request by: out_trade_no for the key of a
 // charge, out_request_no for the key of a refund. It is the same whenever it is asked for, at
 // most 64 letters, digits and underscores, and differs between tenants. Bills carry it.

@@ -2,6 +2,7 @@ package alipay_test
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -42,6 +43,23 @@ func TestTradeNumber(t *testing.T) {
 		if number == alipay.TradeNumber("other", key) {
 			t.Errorf("two tenants share %q", number)
 		}
+	}
+}
+
+// A number is read in its one form only: what an attacker makes up is nobody's.
+func TestParseTradeNumberRefuses(t *testing.T) {
+	t.Parallel()
+	const id = "01935d2a7b1c7def8123456789abcdef"
+	tag := alipay.TradeNumber("shop", "")[:9]
+	for _, number := range []string{"", "_", tag, tag + "r", tag + "r" + id[1:], tag + "r" + id + "_", tag + "r" + id + "_02", tag + "r" + id + "_1_2",
+		tag + "x" + id, tag + "i" + id, tag + "i" + id + "_1", tag + "i" + id + "_01_charge", tag + "i" + id + "_1_CHARGE",
+		tag + "i" + id + "_1_charge_", tag + "r" + strings.ToUpper(id), strings.ToUpper(tag) + "r" + id} {
+		if key, ok := alipay.ParseTradeNumber("shop", number); ok {
+			t.Errorf("%q is read as %q", number, key)
+		}
+	}
+	if _, ok := alipay.ParseTradeNumber("shop", tag+"r"+id); !ok {
+		t.Error("a good one is refused")
 	}
 }
 

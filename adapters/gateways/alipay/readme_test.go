@@ -40,7 +40,7 @@ func capabilityTable() string {
 	}
 	b += fmt.Sprintf("| partial capture | %s |\n| several captures | %s |\n| partial and several refunds | %s |\n",
 		yes[can.PartialCapture], yes[can.MultiCapture], yes[can.PartialRefund])
-	b += fmt.Sprintf("| methods | `%s` |\n", strings.Join(can.Methods, "`, `"))
+	b += fmt.Sprintf("| methods | %s |\n", "`"+strings.Join(can.Methods, "`, `")+"`")
 	if can.KeyLifetime != 0 {
 		return b + fmt.Sprintf("| keys are remembered | %v |\n", can.KeyLifetime)
 	}
@@ -50,7 +50,7 @@ func capabilityTable() string {
 func codeTable() string {
 	b := "| code | class | meaning |\n|---|---|---|\n"
 	for _, c := range alipay.Codes() {
-		b += fmt.Sprintf("| `%s` | %s | %s |\n", c.Code, c.Class, c.About)
+		b += fmt.Sprintf("| %#q | %s | %s |\n", c.Code, c.Class, c.About)
 	}
 	return b
 }

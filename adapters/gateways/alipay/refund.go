@@ -37,7 +37,7 @@ func (g *Gateway) Refund(ctx context.Context, r payment.RefundRequest) (payment.
 	}
 	number := TradeNumber(r.Tenant, r.Key)
 	answer, err := g.call(ctx, a, "alipay.trade.refund", map[string]string{
-		"out_trade_no": r.Payment, "refund_amount": amount, "out_request_no": number,
+		fieldNumber: r.Payment, "refund_amount": amount, "out_request_no": number,
 	}, nil)
 	switch {
 	case err != nil:
@@ -61,7 +61,7 @@ func (g *Gateway) Refund(ctx context.Context, r payment.RefundRequest) (payment.
 func (g *Gateway) refunded(ctx context.Context, a *account, trade, number string) (payment.Result, bool, error) {
 	none := payment.Result{}
 	answer, err := g.call(ctx, a, "alipay.trade.fastpay.refund.query", map[string]string{
-		"out_trade_no": trade, "out_request_no": number,
+		fieldNumber: trade, "out_request_no": number,
 	}, nil)
 	switch {
 	case err != nil:

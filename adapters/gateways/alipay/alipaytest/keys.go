@@ -1,7 +1,6 @@
 package alipaytest
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -128,6 +127,6 @@ func (k *Keys) NaiveVerify(body []byte) bool {
 func (k *Keys) signedByApp(values url.Values) bool {
 	sig, err := base64.StdEncoding.DecodeString(values.Get("sign"))
 	sum := sha256.Sum256([]byte(sorted(values, "sign")))
-	return err == nil && bytes.Count([]byte(values.Encode()), []byte("&")) == len(values)-1 &&
+	return err == nil && strings.Count(values.Encode(), "&") == len(values)-1 &&
 		rsa.VerifyPKCS1v15(&k.App.PublicKey, crypto.SHA256, sum[:], sig) == nil
 }
