@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -210,6 +211,33 @@ func TestUnknownTenant(t *testing.T) {
 		wantErr(t, err, payment.ErrWebhookSignature)
 		if d.Calls("") != 0 {
 			t.Errorf("%s: %d calls", name, d.Calls(""))
+		}
+	}
+}
+
+// The root certificates as Alipay hands them out to every merchant, with a key that Go does
+// not know and one that is not RSA among them, and the serial number that Alipay expects for them.
+func TestRootSerial(t *testing.T) {
+	t.Parallel()
+	roots, err := os.ReadFile("testdata/alipayRootCert.crt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	c := accountConfig()
+	c.AlipayKeys, c.RootCertificates = nil, roots
+	c.AppCertificate = alipaytest.Certificate(keys().App, "app", 1, now, now.Add(time.Hour))
+	c.AlipayCertificates = [][]byte{alipaytest.Certificate(keys().Alipay, "Alipay", 2, now.Add(-time.Hour), now.Add(time.Hour))}
+	d := open(t, alipaytest.Config{Serial: serial(t, c.AlipayCertificates[0])})
+	if _, err := gateway(t, d, account(t, c)).Authorize(t.Context(), charge(t, alipay.QR, 1)); err != nil {
+		t.Fatal(err)
+	}
+	for _, values := range d.Requests() {
+		if got := values.Get("alipay_root_cert_sn"); got != "687b59193f3f462dd5336e5abf83c5d8_02941eef3187dddf3d3b83462e1dfcf6" {
+			t.Errorf("%s names the roots %s", values.Get("method"), got)
+		}
+		if got := values.Get("app_cert_sn"); got != serial(t, c.AppCertificate) {
+			t.Errorf("%s names the app %s", values.Get("method"), got)
 		}
 	}
 }
