@@ -71,9 +71,8 @@ func (a Account) LogValue() slog.Value { return slog.StringValue(a.String()) }
 type account struct {
 	appID, sellerID      string
 	key                  *rsa.PrivateKey
-	keys                 []verifier          // public-key mode
-	certificates         map[string]verifier // certificate mode, by serial number
-	appSerial            string
+	keys                 []verifier
+	appSerial            string // "" in public-key mode
 	rootSerial           string
 	notifyURL, returnURL string
 }
@@ -156,7 +155,6 @@ func (a *account) setCertificates(c *AccountConfig, wrong func(field, message st
 	if len(c.AlipayCertificates) == 0 || len(c.AlipayCertificates) > maxKeys {
 		wrong("alipay_certificates", "give 1 to 8 certificates of Alipay's (alipayCertPublicKey_RSA2.crt)")
 	}
-	a.certificates = make(map[string]verifier)
 	for _, text := range c.AlipayCertificates {
 		list, err := certificates(text)
 		if err != nil || len(list) == 0 {
@@ -168,7 +166,7 @@ func (a *account) setCertificates(c *AccountConfig, wrong func(field, message st
 			wrong("alipay_certificates", "the certificate's key is RSA with 2048 to 8192 bits")
 			continue
 		}
-		a.certificates[serialOf(list[0])] = verifier{key: key, notBefore: list[0].NotBefore, notAfter: list[0].NotAfter}
+		a.keys = append(a.keys, verifier{key: key, serial: serialOf(list[0]), notBefore: list[0].NotBefore, notAfter: list[0].NotAfter})
 	}
 }
 

@@ -59,7 +59,7 @@ func (g *Gateway) request(a *account, method string, content map[string]string, 
 		"app_id": a.appID, "method": method, "format": "JSON", "charset": "utf-8", "sign_type": "RSA2", "version": "1.0",
 		"timestamp": g.clock.Now().In(zone()).Format(timeLayout), "biz_content": string(text),
 	}
-	if a.certificates != nil {
+	if a.appSerial != "" {
 		fields["app_cert_sn"], fields["alipay_root_cert_sn"] = a.appSerial, a.rootSerial
 	}
 	for name, value := range more {

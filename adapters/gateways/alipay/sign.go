@@ -42,36 +42,28 @@ func (a *account) sign(text string) (string, error) {
 // verifier is one key of Alipay's.
 type verifier struct {
 	key       *rsa.PublicKey
+	serial    string    // of the certificate, "" for a key without one
 	notBefore time.Time // zero without a certificate
 	notAfter  time.Time
 }
 
 func (v *verifier) valid(now time.Time) bool {
-	return v.notAfter.IsZero() || !now.Before(v.notBefore) && !now.After(v.notAfter)
+	return v.serial == "" || !now.Before(v.notBefore) && !now.After(v.notAfter)
 }
 
 // verify checks a signature of Alipay's over the text, at the given time. serial is the
-// certificate that it claims, "" in public-key mode. An unknown one is refused as it is: nobody
-// is asked for it.
+// certificate that it names, if any: answers in certificate mode do, notifications may not. One
+// that is not in the account is refused as it is; nobody is asked for it.
 func (a *account) verify(now time.Time, serial string, text []byte, signature string) bool {
 	sig, err := base64.StdEncoding.Strict().DecodeString(signature)
 	if err != nil || strings.ContainsAny(signature, "\r\n") { // which the decoder would skip
 		return false
 	}
-	candidates := a.keys
-	if a.certificates != nil {
-		v, ok := a.certificates[serial]
-		if !ok {
-			return false
-		}
-		candidates = []verifier{v}
-	} else if serial != "" {
-		return false
-	}
 	sum := sha256.Sum256(text)
-	for i := range candidates {
-		v := &candidates[i]
-		if v.valid(now) && len(sig) == v.key.Size() && rsa.VerifyPKCS1v15(v.key, crypto.SHA256, sum[:], sig) == nil {
+	for i := range a.keys {
+		v := &a.keys[i]
+		if (serial == "" || serial == v.serial) && v.valid(now) && len(sig) == v.key.Size() &&
+			rsa.VerifyPKCS1v15(v.key, crypto.SHA256, sum[:], sig) == nil {
 			return true
 		}
 	}
