@@ -46,7 +46,8 @@ type Config struct {
 	Clock      hyperlocal.Clock // nil: the system's
 	Timeout    time.Duration    // of one call to Alipay, a bill's download included
 	// PayWithin is how long after the operation was begun its link can be paid: at least two
-	// minutes, at most a day. The operation's id, a UUIDv7, tells when that was.
+	// minutes, at most a day. The operation's id, a UUIDv7, tells when that was. Whatever is
+	// said here, Alipay lets a QR code die after two hours.
 	PayWithin time.Duration
 	// Tolerance is how far the time in a notification may lie from now, either way; at most
 	// half an hour, zero for payment.DefaultTolerance.

@@ -345,6 +345,38 @@ func TestRefundSeenLate(t *testing.T) {
 	}
 }
 
+// A refusal of a refund that was made already is no refusal.
+func TestRefundRefusedAfterwards(t *testing.T) {
+	t.Parallel()
+	d := open(t, alipaytest.Config{})
+	g := gateway(t, d, account(t, accountConfig()))
+	r := charge(t, alipay.QR, 1000)
+	res, err := g.Authorize(t.Context(), r)
+	if err != nil || !d.Pay(res.Provider) {
+		t.Fatal(res, err)
+	}
+	const method = "alipay.trade.refund"
+	op := hyperlocal.RandomIDs{}.NewID()
+	back := payment.RefundRequest{Payment: res.Provider,
+		Request: payment.Request{Tenant: "shop", Key: "refund/" + op, Operation: op, Amount: fen(t, 1000)}}
+	d.Script(res.Provider, method, alipaytest.Fault{Times: 1, LoseAnswer: true})
+	_, err = g.Refund(t.Context(), back)
+	wantErr(t, err, alipay.ErrNoAnswer)
+	d.Script(res.Provider, method, alipaytest.Fault{Code: "40004", SubCode: "ACQ.TRADE_HAS_CLOSE"})
+	if again, err := g.Refund(t.Context(), back); err != nil || again.Outcome != hyperlocal.OutcomeSucceeded || again.Amount != fen(t, 1000) {
+		t.Errorf("it was made, and the answer is %+v, %v", again, err)
+	}
+	op = hyperlocal.RandomIDs{}.NewID()
+	back.Key, back.Operation = "refund/"+op, op
+	if other, err := g.Refund(t.Context(), back); err != nil || other.Outcome != hyperlocal.OutcomeDeclined || other.Class != hyperlocal.DeclineHard {
+		t.Errorf("another one: %+v, %v", other, err)
+	}
+	d.Script(res.Provider, "alipay.trade.fastpay.refund.query", alipaytest.Fault{Status: 500})
+	if unsure, err := g.Refund(t.Context(), back); err == nil {
+		t.Errorf("a refusal that nobody confirms: %+v", unsure)
+	}
+}
+
 // Whatever may have been processed is an error, never a decline; what was not sent says so.
 func TestTrouble(t *testing.T) {
 	t.Parallel()

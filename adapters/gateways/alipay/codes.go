@@ -50,6 +50,8 @@ func Codes() []Code {
 		{"ACQ.SELLER_BALANCE_NOT_ENOUGH", hyperlocal.DeclineSoft, "the seller's balance is too low"},
 		{"ACQ.REFUND_AMT_NOT_EQUAL_TOTAL", hyperlocal.DeclineInvalid, "more than what is left of the trade"},
 		{"ACQ.REASON_TRADE_REFUND_FEE_ERR", hyperlocal.DeclineInvalid, "the amount to refund is wrong"},
+		{"ACQ.REFUND_FEE_ERROR", hyperlocal.DeclineInvalid, "the amount to refund is wrong"},
+		{"ACQ.CURRENCY_NOT_SUPPORT", hyperlocal.DeclineInvalid, "the currency is not that of the trade"},
 		{"ACQ.DISCORDANT_REPEAT_REQUEST", hyperlocal.DeclineInvalid, "the refund's number was used with other content"},
 		{"ACQ.REASON_TRADE_BEEN_FREEZEN", hyperlocal.DeclineHard, "the trade is frozen"},
 		{"ACQ.TRADE_HAS_FINISHED", hyperlocal.DeclineHard, "the trade is finished and takes no refund"},
@@ -57,6 +59,11 @@ func Codes() []Code {
 		{"ACQ.REASON_TRADE_STATUS_INVALID", hyperlocal.DeclineHard, "the trade is in a state that does not allow it"},
 		{"ACQ.TRADE_NOT_ALLOW_REFUND", hyperlocal.DeclineHard, "the trade takes no refund"},
 		{"ACQ.NOT_ALLOW_PARTIAL_REFUND", hyperlocal.DeclineHard, "the trade takes no partial refund"},
+		{"ACQ.ONLINE_TRADE_VOUCHER_NOT_ALLOW_REFUND", hyperlocal.DeclineHard, "the trade was paid with a voucher and takes no refund"},
+		{"ACQ.REFUND_ACCOUNT_NOT_EXIST", hyperlocal.DeclineHard, "the account that pays for refunds does not exist"},
+		{"ACQ.CUSTOMER_VALIDATE_ERROR", hyperlocal.DeclineHard, "the account is closed or frozen"},
+		{"ACQ.USER_NOT_MATCH_ERR", hyperlocal.DeclineHard, "the trade belongs to other accounts"},
+		{"ACQ.BUYER_NOT_EXIST", hyperlocal.DeclineHard, "the buyer's account does not exist"},
 		{"ACQ.BUYER_ERROR", hyperlocal.DeclineHard, "the buyer's account takes no refund"},
 	}
 }

@@ -230,7 +230,7 @@ func TestForgedCertificates(t *testing.T) {
 		bodies[i] = keysOf()[1].SignForm(f)
 	}
 	errs := make([]error, forged)
-	start := time.Now()
+	var took time.Duration
 	var notice payment.Notice
 	var err error
 	var wg sync.WaitGroup
@@ -239,7 +239,11 @@ func TestForgedCertificates(t *testing.T) {
 			_, errs[i] = parse(g, bodies[i])
 		})
 		if i == forged/2 {
-			wg.Go(func() { notice, err = parse(g, genuine) })
+			wg.Go(func() {
+				start := time.Now()
+				notice, err = parse(g, genuine)
+				took = time.Since(start)
+			})
 		}
 	}
 	wg.Wait()
@@ -249,8 +253,8 @@ func TestForgedCertificates(t *testing.T) {
 	for i := range errs {
 		wantErr(t, errs[i], payment.ErrWebhookSignature)
 	}
-	if took := time.Since(start); took > time.Second {
-		t.Errorf("all of it took %v", took)
+	if took > time.Second {
+		t.Errorf("the genuine one took %v", took)
 	}
 	if made := d.Calls("") - calls; made != 0 {
 		t.Errorf("%d calls were made because of them", made)

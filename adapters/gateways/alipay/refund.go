@@ -43,7 +43,7 @@ func (g *Gateway) Refund(ctx context.Context, r payment.RefundRequest) (payment.
 	case err != nil:
 		return none, err
 	case !answer.done():
-		return g.refusal(answer)
+		return g.refusedRefund(ctx, a, r, answer)
 	case answer.OutTradeNo != r.Payment:
 		return none, ErrBadAnswer.WithMessage("the answer is about another trade")
 	}
@@ -53,6 +53,23 @@ func (g *Gateway) Refund(ctx context.Context, r payment.RefundRequest) (payment.
 	}
 	if !found {
 		return payment.Result{Outcome: hyperlocal.OutcomePending, Provider: number, Amount: r.Amount}, nil
+	}
+	return res, nil
+}
+
+// refusedRefund believes in a refusal only when the refund was not made before: a trade that is
+// closed, because this very refund emptied it, may be the reason to refuse it the second time.
+func (g *Gateway) refusedRefund(ctx context.Context, a *account, r payment.RefundRequest, answer *reply) (payment.Result, error) {
+	res, err := g.refusal(answer)
+	if err != nil || res.Class == hyperlocal.DeclineRateLimited {
+		return res, err
+	}
+	made, found, err := g.refunded(ctx, a, r.Payment, TradeNumber(r.Tenant, r.Key))
+	switch {
+	case err != nil:
+		return payment.Result{}, err
+	case found && made.Amount == r.Amount:
+		return made, nil
 	}
 	return res, nil
 }
