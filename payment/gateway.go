@@ -137,7 +137,7 @@ type LookupResult struct {
 }
 
 // WebhookParser is an optional ability of a Gateway: the provider calls us. It is found by
-// type assertion.
+// [AbilityOf].
 type WebhookParser interface {
 	// ParseWebhook checks that the gateway has signed the body for the tenant at about now,
 	// in both directions of clock skew, and reads it. The case of header names does not
@@ -145,6 +145,33 @@ type WebhookParser interface {
 	//
 	// Errors: ErrWebhookSignature, ErrWebhookStale, ErrWebhookMalformed.
 	ParseWebhook(tenant hyperlocal.TenantID, now time.Time, headers map[string][]string, body []byte) (Notice, error)
+}
+
+// WebhookConfirmer is an optional ability of a WebhookParser, for a provider whose signature does
+// not prove every word: if it reports true, a webhook that says that money moved is a hint, and
+// the gateway is asked before it is believed.
+type WebhookConfirmer interface{ ConfirmsWebhooks() bool }
+
+// WebhookAnswerer is an optional ability of a WebhookParser, for a provider that wants to read
+// something of its own. err is what [Service.Receive] returned.
+type WebhookAnswerer interface {
+	WebhookAnswer(err error) (status int, contentType string, body []byte)
+}
+
+// AbilityOf returns an optional ability of a gateway: of itself, or of the one that it wraps and
+// returns from a method Unwrap() Gateway.
+func AbilityOf[T any](g Gateway) (ability T, ok bool) {
+	for g != nil {
+		if ability, ok = g.(T); ok {
+			return ability, true
+		}
+		w, wraps := g.(interface{ Unwrap() Gateway })
+		if !wraps {
+			break
+		}
+		g = w.Unwrap()
+	}
+	return ability, false
 }
 
 // Notice is what a webhook says. It is a claim that is compared with our own rows, never an

@@ -16,6 +16,7 @@ const (
 type claim struct {
 	Result
 	from source
+	hint bool // from a webhook that proves nothing
 }
 
 // movesMoney reports whether the claim says that money moved, or announces it.
@@ -40,7 +41,7 @@ const (
 // Amounts are compared where money moved or is about to. With a decline gateways report
 // nothing, zero or what was asked for, and none of it means anything.
 //
-// A webhook is believed when it says that money moved as we asked. When it says that money
+// A webhook is believed when it says that money moved as we asked, unless it is a hint. When it says that money
 // did not move we ask the gateway, because believing a wrong decline means a second charge.
 func judge(op *Operation, c *claim) (verdict, string) {
 	succeeded := c.Outcome == hyperlocal.OutcomeSucceeded
@@ -64,6 +65,8 @@ func judge(op *Operation, c *claim) (verdict, string) {
 			return inquire, ""
 		}
 		return heal, ""
+	case c.hint && c.movesMoney():
+		return inquire, ""
 	case succeeded:
 		return advance, ""
 	case c.Outcome == hyperlocal.OutcomeDeclined:

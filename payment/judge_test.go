@@ -26,6 +26,23 @@ func TestJudge(t *testing.T) {
 	)
 	states := []hyperlocal.PaymentOutcome{processing, unknown, pending, action, succeeded, declined}
 	names := map[verdict]string{keep: "keep", advance: "advance", heal: "heal", wait: "wait", inquire: "inquire", mismatch: "mismatch"}
+	// A webhook that is only a hint moves nothing by itself.
+	for _, outcome := range []hyperlocal.PaymentOutcome{succeeded, pending, action} {
+		for i, want := range []verdict{inquire, inquire, inquire, inquire, keep, keep} {
+			if states[i] == declined && outcome == succeeded {
+				want = inquire
+			}
+			op := Operation{Outcome: states[i], Amount: gbp(100)}
+			cl := claim{from: fromWebhook, hint: true, Result: Result{Outcome: outcome, Amount: gbp(100)}}
+			if got, _ := judge(&op, &cl); got != want {
+				t.Errorf("operation %s, a hint of %s: %s, want %s", states[i], outcome, names[got], names[want])
+			}
+			cl.Amount = gbp(99)
+			if got, _ := judge(&op, &cl); got != mismatch {
+				t.Errorf("operation %s, a hint of another amount: %s", states[i], names[got])
+			}
+		}
+	}
 	// One row per claim and source; one word per state of the operation, in the order of states.
 	for _, c := range []struct {
 		outcome hyperlocal.PaymentOutcome

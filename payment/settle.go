@@ -123,6 +123,7 @@ func (s *Service) decide(ctx context.Context, u *unit, op *Operation, c *claim, 
 		err = s.postpone(ctx, u, in, op, actor)
 	case inquire:
 		op.NextAt = u.now
+		op.Lookups = 0 // there is news: patience begins anew
 		u.save(op)
 		hyperlocal.AfterCommit(ctx, s.wake)
 	case mismatch:

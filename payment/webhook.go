@@ -21,7 +21,7 @@ func (s *Service) Receive(ctx context.Context, tenant hyperlocal.TenantID, gatew
 	if err := tenant.Validate(); err != nil {
 		return err
 	}
-	parser, ok := s.gateways[gateway].(WebhookParser)
+	parser, ok := AbilityOf[WebhookParser](s.gateways[gateway])
 	if !ok {
 		return ErrUnknownGateway
 	}
@@ -145,7 +145,7 @@ func (s *Service) process(ctx context.Context, w Webhook) error {
 		return s.closeWebhook(ctx, w, WebhookMismatch, ReasonVerb)
 	}
 	return s.tx.WithinTx(ctx, func(ctx context.Context) error {
-		_, _, err := s.settle(ctx, &op, &claim{Result: n.result(), from: fromWebhook}, "", hyperlocal.System("payment-webhook"),
+		_, _, err := s.settle(ctx, &op, &claim{Result: n.result(), from: fromWebhook, hint: s.confirms(w.Gateway)}, "", hyperlocal.System("payment-webhook"),
 			func(ctx context.Context, v verdict, reason string) error {
 				done := w
 				switch v {
@@ -163,6 +163,22 @@ func (s *Service) process(ctx context.Context, w Webhook) error {
 			})
 		return err
 	})
+}
+
+// confirms reports whether the webhooks of a gateway are hints.
+func (s *Service) confirms(gateway string) bool {
+	c, ok := AbilityOf[WebhookConfirmer](s.gateways[gateway])
+	return ok && c.ConfirmsWebhooks()
+}
+
+// WebhookAnswer is what the provider wants to read after Receive returned err; false if it wants
+// nothing of its own.
+func (s *Service) WebhookAnswer(gateway string, err error) (status int, contentType string, body []byte, ok bool) {
+	a, ok := AbilityOf[WebhookAnswerer](s.gateways[gateway])
+	if ok {
+		status, contentType, body = a.WebhookAnswer(err)
+	}
+	return status, contentType, body, ok
 }
 
 // closeWebhook finishes a webhook that concerns no row of ours.

@@ -36,26 +36,39 @@ func (in *webhookInput) Resolve(hctx huma.Context) []error {
 	return nil
 }
 
-type webhookOutput struct{}
-
 func (a *api) webhookOperations() {
 	register(a, operation{
 		id: "receiveWebhook", method: http.MethodPost, path: webhookPath + "{tenant}/{gateway}", tag: tagServer,
 		summary: "Take in what a payment provider has to tell",
 		about: "The provider's signature stands in for credentials. A 204 means that it is stored; it is applied a moment later. " +
-			"One that was received before is a success.",
+			"One that was received before is a success. A provider that wants to read something of its own gets it, with a status of its own.",
 		access: everybody, status: http.StatusNoContent, errors: []int{http.StatusUnauthorized, http.StatusNotFound},
 	}, a.receiveWebhook)
 }
 
-func (a *api) receiveWebhook(ctx context.Context, _ caller, in *webhookInput) (*webhookOutput, error) {
+func (a *api) receiveWebhook(ctx context.Context, _ caller, in *webhookInput) (*huma.StreamResponse, error) {
 	tenant := hyperlocal.TenantID(in.Tenant)
 	if tenant.Validate() != nil {
 		return nil, payment.ErrUnknownGateway // whether a tenant exists is nobody's business
 	}
 	entryFrom(ctx).tenant = in.Tenant
-	if err := a.Payments.Receive(ctx, tenant, in.Gateway, in.headers, in.RawBody); err != nil {
+	err := a.Payments.Receive(ctx, tenant, in.Gateway, in.headers, in.RawBody)
+	status, contentType, body, own := a.Payments.WebhookAnswer(in.Gateway, err)
+	switch {
+	case err != nil && !own:
 		return nil, err
+	case err != nil:
+		entryFrom(ctx).fail(a.problem(ctx, err))
+	case !own:
+		status = http.StatusNoContent
 	}
-	return nil, nil //nolint:nilnil // the framework answers with the status alone
+	return &huma.StreamResponse{Body: func(hctx huma.Context) {
+		if len(body) > 0 {
+			hctx.SetHeader("Content-Type", contentType)
+		}
+		hctx.SetStatus(status)
+		if len(body) > 0 {
+			_, _ = hctx.BodyWriter().Write(body) // a provider that left is not told anything
+		}
+	}}, nil
 }

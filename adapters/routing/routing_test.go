@@ -301,14 +301,14 @@ func TestAllCircuitsOpen(t *testing.T) {
 func TestWatchedGatewaysKeepTheirAbilities(t *testing.T) {
 	t.Parallel()
 	r := newRouter(t, routing.Config{Gateways: []payment.Gateway{&parser{gateway{name: "p"}}, &gateway{name: "a"}}})
-	p, ok := r.Gateways()[0].(payment.WebhookParser)
+	p, ok := payment.AbilityOf[payment.WebhookParser](r.Gateways()[0])
 	if !ok {
 		t.Fatal("a provider that calls us is not heard any more")
 	}
 	if n, err := p.ParseWebhook("north", time.Time{}, nil, nil); err != nil || n.Event != "parsed" {
 		t.Errorf("%+v, %v", n, err)
 	}
-	if _, ok := r.Gateways()[1].(payment.WebhookParser); ok {
+	if _, ok := payment.AbilityOf[payment.WebhookParser](r.Gateways()[1]); ok {
 		t.Error("a gateway seems to parse what it cannot")
 	}
 	if r.Gateways()[0].Name() != "p" {

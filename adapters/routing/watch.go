@@ -98,19 +98,10 @@ type watched struct {
 	health *health
 }
 
-// watchedParser is one whose provider calls us.
-type watchedParser struct {
-	watched
-	payment.WebhookParser
-}
+func watch(g payment.Gateway, h *health) payment.Gateway { return &watched{Gateway: g, health: h} } //nolint:ireturn // it takes its place
 
-func watch(g payment.Gateway, h *health) payment.Gateway { //nolint:ireturn // with the abilities that it has
-	w := watched{Gateway: g, health: h}
-	if p, ok := g.(payment.WebhookParser); ok {
-		return &watchedParser{watched: w, WebhookParser: p}
-	}
-	return &w
-}
+// Unwrap lets payment.AbilityOf find what else the gateway can do.
+func (w *watched) Unwrap() payment.Gateway { return w.Gateway }
 
 // Authorize implements payment.Gateway.
 func (w *watched) Authorize(ctx context.Context, r payment.AuthorizeRequest) (payment.Result, error) {
