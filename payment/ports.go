@@ -88,6 +88,7 @@ type Store interface {
 	LeaseDue(ctx context.Context, now, until time.Time, limit int) (due []Operation, next time.Time, err error)
 
 	Reader
+	MovedReader
 	WebhookStore
 }
 

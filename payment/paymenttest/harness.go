@@ -67,6 +67,7 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"store", storeCases()},
 		{"lease", leaseCases()},
 		{"pages", pageCases()},
+		{"moved", movedCases()},
 		{"pay", payCases()},
 		{"hold", holdCases()},
 		{"refund", refundCases()},
