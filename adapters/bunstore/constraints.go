@@ -19,6 +19,7 @@ func constraints() []map[string]*hyperlocal.Error {
 		communityConstraints(),
 		orderConstraints(),
 		paymentConstraints(),
+		reconcileConstraints(),
 		sandboxConstraints(),
 		stockConstraints(),
 	}
