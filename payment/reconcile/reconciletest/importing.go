@@ -21,6 +21,7 @@ func importCases() []testCase {
 		{"the same file twice", sameFileTwice},
 		{"killed after every transaction", killed},
 		{"two at once", twoAtOnce},
+		{"overtaken by another import", overtaken},
 		{"two files of one account at once", twoFiles},
 		{"a line that cannot be read", unreadableLine},
 		{"a file that changes", changingFile},
@@ -171,6 +172,44 @@ func twoAtOnce(t *testing.T, h Harness) {
 	run, _, err := w.s.Import(t.Context(), whole(), strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
+	}
+	wantMixed(w, run)
+}
+
+// watched calls a function before it reads a line.
+type watched struct {
+	reconcile.Lines
+	before func()
+}
+
+func (l watched) Next() (reconcile.Line, error) {
+	l.before()
+	return l.Lines.Next()
+}
+
+// overtaken: while one process reads the file, another one imports it whole. The first finds
+// out before it has changed anything.
+func overtaken(t *testing.T, h Harness) {
+	w := open(t, h)
+	text := mixed(w)
+	lines := 0
+	slow := w.service(func(c *reconcile.Config) {
+		c.Batch = 4
+		c.Sources = map[string]reconcile.Source{gateway: {Format: func(r io.Reader, limits reconcile.Limits) reconcile.Lines {
+			return watched{reconcile.SandboxStatement(r, limits), func() {
+				if lines++; lines == 7 {
+					wantMixed(w, w.run(whole(), text))
+				}
+			}}
+		}}}
+	})
+	_, repeated, err := slow.Import(t.Context(), whole(), strings.NewReader(text))
+	if repeated || hyperlocal.ReasonOf(err) != reconcile.ErrBusy.Reason {
+		t.Errorf("repeated %v, %v", repeated, err)
+	}
+	run, repeated, err := w.s.Import(t.Context(), whole(), strings.NewReader(text))
+	if err != nil || !repeated {
+		t.Fatal(repeated, err)
 	}
 	wantMixed(w, run)
 }

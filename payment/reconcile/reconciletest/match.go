@@ -13,6 +13,7 @@ func matchCases() []testCase {
 	return []testCase{
 		{"one to one", oneToOne},
 		{"a fee that is booked already", feeKnown},
+		{"a refund is no charge", kindsApart},
 		{"many lines to one operation", manyToOne},
 		{"many lines in several batches", manyToOneApart},
 		{"one line to many operations", oneToMany},
@@ -54,6 +55,15 @@ func feeKnown(t *testing.T, h Harness) {
 	w.moved(operation{amount: gbp(1000), fee: gbp(25), key: "k1"})
 	w.run(whole(), file("1 charge - - k1 10 0.30 0"))
 	w.wantBooks(map[string]int64{"balance/sandbox": 970, "fees/sandbox": 30})
+}
+
+// kindsApart: what leads to the charge alone tells nothing about a refund.
+func kindsApart(t *testing.T, h Harness) {
+	w := open(t, h)
+	w.moved(operation{amount: gbp(1000), provider: "p1"})
+	run := w.run(whole(), file("1 refund p1 - - -10 0 0", "2 charge p1 - - 10 0 0"))
+	w.wantVerdicts(run, "suspended missing_in_books", matched)
+	w.wantBooks(map[string]int64{"suspense/sandbox": 1000})
 }
 
 func manyToOne(t *testing.T, h Harness) {
