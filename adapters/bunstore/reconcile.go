@@ -208,6 +208,21 @@ const insertDifferences = `INSERT INTO hc_reconcile_differences (tenant, id, run
  k.theirs_currency, k.ours, k.ours_currency, k.entries, k.since, k.opened_at, k.resolved_at, k.resolved_kind, k.resolved_by,
  k.resolved_to, k.note FROM {k} k`
 
+// storedEntry is an entry as it stands in a difference.
+type storedEntry struct {
+	Account string `json:"account"`
+	Asset   string `json:"asset"`
+	Amount  int64  `json:"amount"`
+}
+
+func storedEntries(entries []hyperlocal.Entry) []storedEntry {
+	out := make([]storedEntry, len(entries))
+	for i, e := range entries {
+		out[i] = storedEntry(e)
+	}
+	return out
+}
+
 // Suspend implements [reconcile.Store].
 func (o *Reconciliation) Suspend(ctx context.Context, differences []reconcile.Difference) error {
 	if err := o.s.inTx(ctx); err != nil {
@@ -220,7 +235,7 @@ func (o *Reconciliation) Suspend(ctx context.Context, differences []reconcile.Di
 		if len(differences[i].Entries) == 0 {
 			continue
 		}
-		b, err := json.Marshal(differences[i].Entries)
+		b, err := json.Marshal(storedEntries(differences[i].Entries))
 		if err != nil {
 			return internal("store/encode", "entries cannot be encoded").WithCause(err)
 		}

@@ -238,8 +238,12 @@ func scanDifference(rows row, to *[]reconcile.Difference) error {
 		return err
 	}
 	if string(entries) != "[]" {
-		if err := json.Unmarshal(entries, &d.Entries); err != nil {
+		var stored []storedEntry
+		if err := json.Unmarshal(entries, &stored); err != nil {
 			return internal("store/decode", "stored entries cannot be decoded").WithCause(err)
+		}
+		for _, e := range stored {
+			d.Entries = append(d.Entries, hyperlocal.Entry(e))
 		}
 	}
 	var m moneyOf

@@ -25,7 +25,7 @@ var alipayColumns = map[string][]string{
 	"done":     {"完成时间"},
 	"received": {"商家实收（元）", "商家实收(元)"},
 	"request":  {"退款批次号/请求号", "退款批次号"},
-	"fee":      {"服务费（元）", "服务费(元)"},
+	columnFee:  {"服务费（元）", "服务费(元)"},
 	"split":    {"分润（元）", "分润(元)"},
 }
 
@@ -79,7 +79,7 @@ func (a *alipay) Next() (Line, error) {
 
 func (a *alipay) line(r *row) (Line, error) {
 	l := Line{Number: r.line, Payment: r.text("trade"), Gross: r.money("received", "CNY")}
-	l.Fee = r.neg(r.money("fee", "CNY"))
+	l.Fee = r.neg(r.money(columnFee, "CNY"))
 	column := "done"
 	if r.text(column) == "" {
 		column = "created"

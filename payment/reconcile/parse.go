@@ -169,6 +169,12 @@ func splitCSV(text string) ([]string, bool) {
 	}
 }
 
+// Columns that every format has.
+const (
+	columnCurrency = "currency"
+	columnFee      = "fee"
+)
+
 // columns knows where the cells of a record stand.
 type columns struct {
 	at    map[string]int

@@ -8,7 +8,7 @@ import (
 
 var sandboxColumns = map[string][]string{
 	"id": {"id"}, "kind": {"kind"}, "payment": {"payment"}, "reference": {"reference"}, "key": {"key"},
-	"currency": {"currency"}, "gross": {"gross"}, "fee": {"fee"}, "net": {"net"}, "at": {"at"},
+	columnCurrency: {columnCurrency}, "gross": {"gross"}, columnFee: {columnFee}, "net": {"net"}, "at": {"at"},
 }
 
 // SandboxHeader is the first line of a statement that [SandboxStatement] reads.
@@ -42,11 +42,11 @@ func (s *sandboxLines) Next() (Line, error) {
 		}
 	}
 	r := s.columns.row(line, cells, strings.TrimSpace)
-	currency := r.currency("currency")
+	currency := r.currency(columnCurrency)
 	return r.checked(Line{
 		Number: line, ID: r.text("id"), Kind: Kind(r.text("kind")), Payment: r.text("payment"),
 		References: references(r.text("key"), r.text("reference"), r.text("payment")),
-		Gross:      r.money("gross", currency), Fee: r.money("fee", currency), Net: r.money("net", currency),
+		Gross:      r.money("gross", currency), Fee: r.money(columnFee, currency), Net: r.money("net", currency),
 		At: r.time("at", time.UTC, time.RFC3339Nano),
 	})
 }

@@ -12,20 +12,20 @@ import (
 //
 // Source: https://docs.stripe.com/reports/report-types and https://docs.stripe.com/reports/reporting-categories
 var stripeColumns = map[string][]string{
-	"id":       {"balance_transaction_id", "id"},
-	"category": {"reporting_category", "type"},
-	"gross":    {"gross", "amount"},
-	"fee":      {"fee"},
-	"net":      {"net"},
-	"currency": {"currency"},
-	"at":       {"created_utc", "created (utc)"},
-	"source":   {"", "source_id", "source"},
-	"charge":   {"", "charge_id"},
-	"payment":  {"", "payment_intent_id", "payment_intent"},
-	"refund":   {"", "refund_id"},
-	"key":      {"", "payment_metadata[idempotency_key]", "idempotency_key (metadata)"},
-	"back":     {"", "refund_metadata[idempotency_key]"},
-	"intent":   {"", "payment_metadata[intent]", "intent (metadata)"},
+	"id":           {"balance_transaction_id", "id"},
+	"category":     {"reporting_category", "type"},
+	"gross":        {"gross", "amount"},
+	columnFee:      {columnFee},
+	"net":          {"net"},
+	columnCurrency: {columnCurrency},
+	"at":           {"created_utc", "created (utc)"},
+	"source":       {"", "source_id", "source"},
+	"charge":       {"", "charge_id"},
+	"payment":      {"", "payment_intent_id", "payment_intent"},
+	"refund":       {"", "refund_id"},
+	"key":          {"", "payment_metadata[idempotency_key]", "idempotency_key (metadata)"},
+	"back":         {"", "refund_metadata[idempotency_key]"},
+	"intent":       {"", "payment_metadata[intent]", "intent (metadata)"},
 
 	"presented":          {"", "customer_facing_amount", "customer facing amount"},
 	"presented_currency": {"", "customer_facing_currency", "customer facing currency"},
@@ -36,7 +36,7 @@ var stripeColumns = map[string][]string{
 var stripeKinds = map[string]Kind{
 	"charge": KindCharge, "payment": KindCharge,
 	"refund": KindRefund, "payment_refund": KindRefund,
-	"fee": KindFee, "stripe_fee": KindFee, "network_cost": KindFee, "tax": KindFee, "stripe_fx_fee": KindFee, "tax_fee": KindFee,
+	columnFee: KindFee, "stripe_fee": KindFee, "network_cost": KindFee, "tax": KindFee, "stripe_fx_fee": KindFee, "tax_fee": KindFee,
 	"dispute": KindDispute, "dispute_reversal": KindDispute,
 	"payout": KindPayout, "payout_reversal": KindPayout, "payout_cancel": KindPayout, "payout_failure": KindPayout,
 }
@@ -72,10 +72,10 @@ func (s *stripe) Next() (Line, error) {
 		}
 	}
 	r := s.columns.row(line, cells, strings.TrimSpace)
-	currency := r.currency("currency")
+	currency := r.currency(columnCurrency)
 	l := Line{
 		Number: line, ID: r.text("id"), Kind: stripeKinds[r.text("category")], Payment: r.text("payment"),
-		Gross: r.money("gross", currency), Fee: r.money("fee", currency), Net: r.money("net", currency),
+		Gross: r.money("gross", currency), Fee: r.money(columnFee, currency), Net: r.money("net", currency),
 		At: r.time("at", time.UTC, time.DateTime, "2006-01-02 15:04", time.RFC3339),
 	}
 	if l.Kind == "" {

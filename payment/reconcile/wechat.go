@@ -17,17 +17,17 @@ var wechatColumns = map[string][]string{
 	"transaction":  {"微信订单号"},
 	"order":        {"商户订单号"},
 	"state":        {"交易状态"},
-	"currency":     {"货币种类"},
+	columnCurrency: {"货币种类"},
 	"settled":      {"应结订单金额"},
 	"refund":       {"微信退款单号"},
 	"request":      {"商户退款单号"},
 	"refunded":     {"退款金额"},
 	"refund_state": {"退款状态"},
-	"fee":          {"手续费"},
+	columnFee:      {"手续费"},
 }
 
 var wechatTotals = map[string][]string{
-	"count": {"总交易单数"}, "settled": {"应结订单总金额"}, "refunded": {"退款总金额"}, "fee": {"手续费总金额"},
+	"count": {"总交易单数"}, "settled": {"应结订单总金额"}, "refunded": {"退款总金额"}, columnFee: {"手续费总金额"},
 }
 
 // WeChatTrade reads WeChat Pay's trade bill (bill_type=ALL): UTF-8, every cell behind a
@@ -90,9 +90,9 @@ func backquoted(text string) []string {
 }
 
 func (w *wechat) line(r *row) (l Line, moved bool, err error) {
-	currency := r.currency("currency")
+	currency := r.currency(columnCurrency)
 	l = Line{
-		Number: r.line, Payment: r.text("transaction"), Gross: r.money("settled", currency), Fee: r.money("fee", currency),
+		Number: r.line, Payment: r.text("transaction"), Gross: r.money("settled", currency), Fee: r.money(columnFee, currency),
 		At: r.time("at", china, time.DateTime),
 	}
 	refunded := r.money("refunded", currency)
@@ -100,7 +100,7 @@ func (w *wechat) line(r *row) (l Line, moved bool, err error) {
 		return Line{}, false, r.err
 	}
 	w.count++
-	w.add("fee", l.Fee, r)
+	w.add(columnFee, l.Fee, r)
 	w.add("settled", l.Gross, r)
 	w.add("refunded", refunded, r)
 	if l.Payment == "" {
