@@ -100,14 +100,16 @@ func byAmount(t *testing.T, h Harness) {
 		operation{amount: gbp(1000), at: monday.Add(21 * time.Minute)},
 		operation{amount: gbp(1000), kind: payment.MovedRefund},
 		operation{amount: money(1000, "EUR")},
-		operation{amount: gbp(2000), at: monday.Add(11 * time.Minute)}, // too far from its line
+		operation{amount: gbp(2000), at: monday.Add(11 * time.Minute)}, // too late for its line
+		operation{amount: gbp(3000)},                                   // too early
 	)
-	run := w.run(command(), file("1 charge - x - 10 0.20 10", "2 charge - y - 10EUR 0 0", "3 refund - z - -10 0 -10", "4 charge - q - 20 0 0"))
-	const guessed = "matched amount"
-	w.wantVerdicts(run, guessed, guessed, guessed, "suspended missing_in_books")
+	run := w.run(command(), file("1 charge - x - 10 0.20 10", "2 charge - y - 10EUR 0 0", "3 refund - z - -10 0 -10", "4 charge - q - 20 0 0",
+		"5 charge - r - 30 0 11"))
+	const guessed, lost = "matched amount", "suspended missing_in_books"
+	w.wantVerdicts(run, guessed, guessed, guessed, lost, lost)
 	w.wantBooks(map[string]int64{
-		"balance/sandbox": 980 - 1000 + 2000, "balance/sandbox EUR": 1000, "fees/sandbox": 20, "clearing/sandbox": 1000 + 2000,
-		"suspense/sandbox": -2000, "sales/m1 EUR": -1000,
+		"balance/sandbox": 980 - 1000 + 5000, "balance/sandbox EUR": 1000, "fees/sandbox": 20, "clearing/sandbox": 1000 + 5000,
+		"suspense/sandbox": -5000, "sales/m1 EUR": -1000,
 	})
 }
 
@@ -133,6 +135,9 @@ func byAmountLast(t *testing.T, h Harness) {
 	w.moved(operation{amount: gbp(1000), key: "k1"})
 	run := w.run(command(), file("1 charge - x - 10 0 0", "2 charge - y k1 10 0 0"))
 	w.wantVerdicts(run, "suspended missing_in_books", matched)
+	// What is settled is nobody's chance any more, so the other one is the only one.
+	w.moved(operation{amount: gbp(1000), key: "k2"})
+	w.wantVerdicts(w.run(command(), file("3 charge - z - 10 0 0")), "matched amount")
 }
 
 func ownLines(t *testing.T, h Harness) {
