@@ -99,6 +99,13 @@ func TestStripeBalance(t *testing.T) {
 	})
 }
 
+// A text that nobody reads tells all the same that the file is not what it should be.
+func TestStripeNotUTF8(t *testing.T) {
+	t.Parallel()
+	_, err := readAll(StripeBalance(strings.NewReader(strings.Replace(stripeFile, ",x,-1.234", ",\xff,-1.234", 1)), Limits{}))
+	wantAt(t, err, ErrMalformed, 6)
+}
+
 // The export of the dashboard names its columns otherwise.
 func TestStripeExport(t *testing.T) {
 	t.Parallel()
@@ -170,6 +177,7 @@ func TestWeChatTrade(t *testing.T) {
 		line int
 	}{
 		"a payment is lost":        {lines[0] + strings.Join(lines[2:], ""), ErrTotals, 5},
+		"the count is wrong":       {strings.Replace(wechatFile, "`3,`7.00", "`4,`7.00", 1), ErrTotals, 6},
 		"an amount is changed":     {strings.Replace(wechatFile, "`CNY,`7.00", "`CNY,`8.00", 1), ErrTotals, 6},
 		"a fee is changed":         {strings.Replace(wechatFile, "`0.04000", "`0.05000", 1), ErrTotals, 6},
 		"cut off before totals":    {strings.Join(lines[:4], ""), ErrTotals, 4},
