@@ -48,13 +48,6 @@ type intake struct {
 	memory hyperlocal.Refuser
 }
 
-// level is what placements contend for.
-type level struct {
-	tenant   hyperlocal.TenantID
-	item     hyperlocal.ItemID
-	location hyperlocal.LocationID
-}
-
 // done is the answer to one command, and what the gateway is to be asked for it.
 type done struct {
 	result CommandResult

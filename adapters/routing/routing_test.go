@@ -88,9 +88,14 @@ func three() (a, b, c *gateway, all []payment.Gateway) {
 	return a, b, c, []payment.Gateway{a, b, c}
 }
 
+func gateways() []payment.Gateway {
+	_, _, _, all := three() //nolint:dogsled // their names will do
+	return all
+}
+
 func TestTheFirstRuleThatMatchesDecides(t *testing.T) {
 	t.Parallel()
-	_, _, _, all := three()
+	all := gateways()
 	to := func(g string) []routing.Route { return []routing.Route{{Gateway: g}} }
 	r := newRouter(t, routing.Config{Gateways: all, Rules: []routing.Rule{
 		{Name: "small", Max: money(t, 100, "EUR"), Routes: to("a")},
@@ -166,7 +171,7 @@ func TestPreferences(t *testing.T) {
 
 func TestWeights(t *testing.T) {
 	t.Parallel()
-	_, _, _, all := three()
+	all := gateways()
 	r := newRouter(t, routing.Config{Gateways: all, Rules: []routing.Rule{
 		{Name: "r", Prefer: routing.Weighted, Routes: []routing.Route{{Gateway: "a", Weight: 70}, {Gateway: "b", Weight: 30}, {Gateway: "c"}}},
 	}})
@@ -318,7 +323,7 @@ func TestWatchedGatewaysKeepTheirAbilities(t *testing.T) {
 
 func TestBadConfig(t *testing.T) {
 	t.Parallel()
-	_, _, _, all := three()
+	all := gateways()
 	one := []routing.Route{{Gateway: "a"}}
 	for name, c := range map[string]routing.Config{
 		"no gateway":           {},
