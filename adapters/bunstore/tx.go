@@ -71,7 +71,8 @@ func (s *Store) txn(ctx context.Context) *txn {
 // It joins the transaction of this store in ctx. Else, in a host's transaction (see
 // [Store.WithTx]), fn runs in a savepoint: its writes are sent before WithinTx returns, and
 // on an error the host's transaction is as it was before. Else it runs in a transaction of
-// its own, again from the start when it lost to another one, at most ten times (see [WithRetries]).
+// its own, again from the start when it lost to another one, at most ten times (see [WithRetries]);
+// a first run that presumed what is not so (see [hyperlocal.Presume]) is not counted.
 //
 // If fn fails or panics, or ctx ends before the commit, everything is rolled back. A joined
 // closure that fails takes back what it had queued; if some of that had been sent already,

@@ -58,7 +58,7 @@
 // Prices are taken from the database when an order is placed, whatever the caller has read.
 //
 // What a shopper can have of a product (getAvailability) is kept for a second, whatever the cache
-// says. Stock levels are never cached: whoever reads them is about to change them and states the
+// says, and for as much longer as the clocks of processes differ that share one. Stock levels are never cached: whoever reads them is about to change them and states the
 // version that was read.
 //
 // # Time zones
