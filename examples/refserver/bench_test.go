@@ -44,7 +44,7 @@ func checkFields(t *testing.T, got map[string]any, null string, further ...strin
 			}
 			continue
 		}
-		if !isNumber || number <= 0 {
+		if !isNumber || number < 0 || number == 0 && name != "statements_per_order" { // what is cached asks nobody
 			t.Errorf("%s is %v", name, value)
 		}
 	}
