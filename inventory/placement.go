@@ -205,7 +205,7 @@ func (s *Service) presume(ctx context.Context, asks []ask) ([]Level, error) {
 		}
 	}
 	plenty, unknown, scarce := s.memory.plenty(demanded(asks))
-	if scarce || len(plenty)+len(unknown) == 0 || !hyperlocal.Presume(ctx, hyperlocal.ScopeOf(s.tx)) {
+	if scarce || len(plenty)+len(unknown) == 0 || !hyperlocal.Presume(ctx, hyperlocal.ScopeOf(s.store)) {
 		return nil, nil
 	}
 	if len(unknown) == 0 {
