@@ -36,7 +36,6 @@ type shelf struct {
 	reserved        int64
 	guard           Guard
 	touched         bool
-	short           bool // there was not enough for somebody
 	set             bool // its settings change too, so its version rises anyway
 	presumed        bool // not locked: the numbers are those that were seen last
 	lowBefore       bool
@@ -169,11 +168,6 @@ func (sh *shelf) free(g Guard) int64 {
 }
 
 // lacks says by how little the wish was not met.
-func (sh *shelf) lacks(wanted, free int64) error {
-	sh.short = true
-	return sh.Level.lacks(wanted, free)
-}
-
 func (l *Level) lacks(wanted, free int64) error {
 	return l.Key().in(ErrInsufficient).With("wanted", wanted).With("available", max(free, 0)).With("unit", l.Unit())
 }
