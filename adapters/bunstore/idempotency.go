@@ -42,6 +42,9 @@ func (a keyID) compare(b keyID) int {
 		cmp.Compare(a.route, b.route), cmp.Compare(a.key, b.key))
 }
 
+// compareKeyIDs is the order in which keys are claimed.
+func compareKeyIDs(a, b hyperlocal.IdempotencyKey) int { return idOf(a).compare(idOf(b)) }
+
 const idempotencyInsert = `INSERT INTO hc_idempotency (tenant, caller, route, key, fingerprint, created_at, result)
 SELECT k.tenant, k.caller, k.route, k.key, k.fingerprint, k.created_at, {pg CAST(k.result AS json)}{sqlite k.result} FROM {k} k`
 
@@ -92,7 +95,7 @@ func (i *Idempotency) Claim(ctx context.Context, keys []hyperlocal.IdempotencyKe
 			order = append(order, k)
 		}
 	}
-	slices.SortFunc(order, func(a, b hyperlocal.IdempotencyKey) int { return idOf(a).compare(idOf(b)) })
+	slices.SortFunc(order, compareKeyIDs)
 	fresh, stuck, err := i.take(ctx, order)
 	if err != nil {
 		return nil, err
@@ -147,7 +150,7 @@ func (i *Idempotency) ClaimFresh(ctx context.Context, keys []hyperlocal.Idempote
 		}
 		asked = append(asked, k)
 	}
-	slices.SortFunc(asked, func(a, b hyperlocal.IdempotencyKey) int { return idOf(a).compare(idOf(b)) })
+	slices.SortFunc(asked, compareKeyIDs)
 	return i.s.enqueue(ctx, write{
 		table: "hc_idempotency", text: idempotencyInsert, rel: i.rows(asked), rows: int64(len(asked)), failed: hyperlocal.ErrTxRetry,
 		claims: true,

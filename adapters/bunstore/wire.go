@@ -303,27 +303,18 @@ func (p *pipeline) add(ctx context.Context, batch *pgconn.Batch, e *encoding, w 
 
 func (p *pipeline) receive(answers *pgconn.MultiResultReader) error {
 	if p.begin {
-		if !answers.NextResult() {
-			return answers.Close()
-		}
-		if _, err := answers.ResultReader().Close(); err != nil {
+		if err := pass(answers); err != nil {
 			return err
 		}
 		p.begun, p.own.pending = true, false
 	}
 	if p.hurry {
-		if !answers.NextResult() {
-			return answers.Close()
-		}
-		if _, err := answers.ResultReader().Close(); err != nil {
+		if err := pass(answers); err != nil {
 			return err
 		}
 	}
 	for range p.queue {
-		if !answers.NextResult() {
-			return answers.Close()
-		}
-		if _, err := answers.ResultReader().Close(); err != nil {
+		if err := pass(answers); err != nil {
 			return err
 		}
 		p.done++
@@ -346,6 +337,15 @@ func (p *pipeline) receive(answers *pgconn.MultiResultReader) error {
 		return err
 	}
 	return nil
+}
+
+// pass reads one answer of which nothing but its error matters.
+func pass(answers *pgconn.MultiResultReader) error {
+	if !answers.NextResult() {
+		return answers.Close()
+	}
+	_, err := answers.ResultReader().Close()
+	return err
 }
 
 // scan hands out the rows. After an error of theirs the others are read and left.
